@@ -1,0 +1,6 @@
+//! The GGUS gateway: a hub that joins helpdesks by mail.
+#![forbid(unsafe_code)]
+
+pub mod mail;
+pub mod relay;
+pub mod source;

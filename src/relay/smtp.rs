@@ -1,0 +1,1 @@
+//! The SMTP relay (RFC 5321). The only file that names lettre's transport.

@@ -1,0 +1,117 @@
+//! The doors through which mail comes in: one file per kind.
+//!
+//! A source takes raw mails from where they lie, hands them to the [`Mailroom`] and, only when the answer is
+//! [`Receipt::Kept`], moves or flags them where they lay. It never opens a mail, never decides, never sees the store.
+
+pub mod files;
+pub mod imap;
+pub mod maildir;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::mail::Address;
+
+/// A raw mail at a door.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    /// Name of the source in the configuration, or `ingest`.
+    pub source: String,
+    /// What this mail is called at its source, for ever: `imap:INBOX:UIDVALIDITY:UID`, a file name. Seen twice, it is
+    /// the same mail.
+    pub identity: String,
+    /// Envelope recipients where the door knows them (LMTP); else empty, and headers tell.
+    pub recipients: Vec<Address>,
+    /// The bytes.
+    pub raw: Vec<u8>,
+}
+
+/// The answer to one mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Durable, with whatever follows from it. The source may now move it away.
+    Kept,
+    /// Not durable, through no fault of the mail (disk full, store locked): leave it and come again later.
+    Later(String),
+}
+
+/// How a part of the daemon fares; the latest report of each part is kept and shown by `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Working; with a short note such as `idle, 4 mails taken`.
+    Well(String),
+    /// Not working for now and trying again by itself: what happened, and when it tries again.
+    Trouble(String),
+    /// Working again only after a person did something, such as a rejected login: what happened and what to do.
+    Blocked(String),
+}
+
+/// A source's only way into the gateway.
+#[derive(Clone, Debug)]
+pub struct Mailroom {
+    inbox: mpsc::Sender<Delivery>,
+    health: mpsc::Sender<(String, Health)>,
+    shutdown: watch::Receiver<bool>,
+}
+
+/// A batch under way to the engine.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The mails, in order.
+    pub mails: Vec<Incoming>,
+    /// Where the receipts go, one per mail in the same order.
+    pub receipts: oneshot::Sender<Vec<Receipt>>,
+}
+
+/// The engine's end of a mailroom.
+#[derive(Debug)]
+pub struct Counter {
+    /// Batches from all sources.
+    pub inbox: mpsc::Receiver<Delivery>,
+    /// Health of each part by name.
+    pub health: mpsc::Receiver<(String, Health)>,
+}
+
+impl Mailroom {
+    /// A mailroom and the counter behind it; `shutdown` turns true once.
+    pub fn new(shutdown: watch::Receiver<bool>) -> (Self, Counter) {
+        let (inbox, inbox_end) = mpsc::channel(8);
+        let (health, health_end) = mpsc::channel(64);
+        (Self { inbox, health, shutdown }, Counter { inbox: inbox_end, health: health_end })
+    }
+
+    /// Hands a batch over and waits until it is durable. Where the engine is gone, all is [`Receipt::Later`].
+    pub async fn deliver(&self, mails: Vec<Incoming>) -> Vec<Receipt> {
+        let count = mails.len();
+        let gone = || vec![Receipt::Later("the gateway is stopping".to_owned()); count];
+        let (receipts, answer) = oneshot::channel();
+        if self.inbox.send(Delivery { mails, receipts }).await.is_err() {
+            return gone();
+        }
+        match answer.await {
+            Ok(receipts) if receipts.len() == count => receipts,
+            _ => gone(),
+        }
+    }
+
+    /// Reports how the part called `name` fares (`source support`).
+    pub async fn report(&self, name: &str, health: Health) {
+        // A report that finds no listener is of no use to anybody: the engine has stopped.
+        let _ = self.health.send((name.to_owned(), health)).await;
+    }
+
+    /// Returns when the daemon is asked to stop.
+    pub async fn stopped(&self) {
+        let mut shutdown = self.shutdown.clone();
+        // An error means that the daemon's end is gone: that is a stop too.
+        let _ = shutdown.wait_for(|stop| *stop).await;
+    }
+}
+
+/// How long a source works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// Takes what is there and returns (`run --once`).
+    Once,
+    /// Until [`Mailroom::stopped`].
+    Forever,
+}
