@@ -1,6 +1,7 @@
 //! The GGUS gateway: a hub that joins helpdesks by mail.
 #![forbid(unsafe_code)]
 
+pub mod desk;
 pub mod mail;
 pub mod relay;
 pub mod source;

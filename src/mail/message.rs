@@ -23,6 +23,11 @@ impl MessageId {
         (!bare.is_empty() && bare.len() <= 900).then_some(Self(bare))
     }
 
+    /// An id of our own making, `left@domain`.
+    pub fn made(left: &str, domain: &str) -> Self {
+        Self(format!("{left}@{}", domain.to_lowercase()))
+    }
+
     /// The id without brackets.
     pub fn as_str(&self) -> &str {
         &self.0

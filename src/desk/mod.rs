@@ -1,0 +1,16 @@
+//! The desk's decisions: what a mail means, whose it is, who may say it, and who must hear of it.
+//!
+//! PURE. [`inquiry::inquire`] says what must be known, the store answers with one [`inquiry::Snapshot`], and
+//! [`decide::decide`] turns policy, input, snapshot and time into one [`decision::Decision`]. Never async, never fails,
+//! never logs: strange mail is data, and every decision carries its reasons.
+
+pub mod decision;
+pub mod dialect;
+pub mod event;
+pub mod inquiry;
+pub mod leg;
+pub mod policy;
+pub mod route;
+pub mod tag;
+pub mod ticket;
+pub mod trail;

@@ -1,0 +1,254 @@
+//! A ticket: its fields (protocol section 4), its ten states, and what is kept of the people in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use super::leg::Leg;
+use super::policy::UnitName;
+use crate::mail::language::Language;
+use crate::mail::{Address, MessageId};
+
+/// Number of a ticket; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TicketId(pub u64);
+
+impl fmt::Display for TicketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The ten states, in the order of a ticket's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    New,
+    Assigned,
+    InProgress,
+    WaitingForReply,
+    OnHold,
+    Reopened,
+    Solved,
+    Unsolved,
+    Verified,
+    Closed,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::New,
+        Self::Assigned,
+        Self::InProgress,
+        Self::WaitingForReply,
+        Self::OnHold,
+        Self::Reopened,
+        Self::Solved,
+        Self::Unsolved,
+        Self::Verified,
+        Self::Closed,
+    ];
+
+    /// As people write it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Assigned => "assigned",
+            Self::InProgress => "in progress",
+            Self::WaitingForReply => "waiting for reply",
+            Self::OnHold => "on hold",
+            Self::Reopened => "reopened",
+            Self::Solved => "solved",
+            Self::Unsolved => "unsolved",
+            Self::Verified => "verified",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// From the words; hyphen, underscore, blank and case are alike.
+    pub fn from_words(text: &str) -> Option<Self> {
+        let plain = text.trim().to_lowercase().replace(['-', '_'], " ");
+        Self::ALL.into_iter().find(|status| status.words() == plain)
+    }
+
+    /// Whether work is still expected.
+    pub fn is_open(self) -> bool {
+        !matches!(self, Self::Solved | Self::Unsolved | Self::Verified | Self::Closed)
+    }
+
+    /// Whether nothing changes any more.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Verified | Self::Closed)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words())
+    }
+}
+
+/// What kind of ticket it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TicketType {
+    Alarm,
+    Ops,
+    Team,
+    #[default]
+    User,
+}
+
+impl TicketType {
+    /// As the machine forms write it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Alarm => "ALARM",
+            Self::Ops => "OPS",
+            Self::Team => "TEAM",
+            Self::User => "USER",
+        }
+    }
+
+    /// From the word, without case.
+    pub fn from_words(text: &str) -> Option<Self> {
+        let types = [Self::Alarm, Self::Ops, Self::Team, Self::User];
+        types.into_iter().find(|kind| kind.words().eq_ignore_ascii_case(text.trim()))
+    }
+}
+
+/// How urgent it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    #[default]
+    LessUrgent,
+    Urgent,
+    VeryUrgent,
+    TopPriority,
+}
+
+impl Priority {
+    /// As people write it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::LessUrgent => "less urgent",
+            Self::Urgent => "urgent",
+            Self::VeryUrgent => "very urgent",
+            Self::TopPriority => "top priority",
+        }
+    }
+
+    /// From the words; hyphen, underscore, blank and case are alike.
+    pub fn from_words(text: &str) -> Option<Self> {
+        let plain = text.trim().to_lowercase().replace(['-', '_'], " ");
+        let all = [Self::LessUrgent, Self::Urgent, Self::VeryUrgent, Self::TopPriority];
+        all.into_iter().find(|priority| priority.words() == plain)
+    }
+}
+
+/// The person who has the problem, or the helpdesk that passes it on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitter {
+    /// Where the answers go.
+    pub address: Address,
+    pub name: Option<String>,
+    pub login_name: Option<String>,
+    pub phone: Option<String>,
+    /// Message-IDs of their mails in this ticket and of ours to them, oldest first.
+    pub thread: Vec<MessageId>,
+    /// Language of what is written to them.
+    pub language: Language,
+}
+
+/// The remote ticket that this one came from: another helpdesk is the "user" (protocol section 1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The registered unit, where it is one.
+    pub unit: Option<UnitName>,
+    /// Name of the remote system as given.
+    pub system: String,
+    /// Its id there, where known.
+    pub foreign_id: Option<String>,
+}
+
+/// How a ticket ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Solution {
+    /// In one line, where given.
+    pub short: Option<String>,
+    /// The text for the user; for `unsolved` the reason.
+    pub text: String,
+    /// Who gave it: a unit's name, or an operator's.
+    pub by: String,
+    pub at: Timestamp,
+}
+
+/// A ticket, whole. The store keeps it as one value beside a few searched columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    pub id: TicketId,
+    /// Title without tags and reply prefixes, at most [`Ticket::LONGEST_SUBJECT`] characters.
+    pub subject: String,
+    pub description: String,
+    pub submitter: Submitter,
+    pub status: Status,
+    pub kind: TicketType,
+    pub priority: Priority,
+    /// Concerned virtual organisation.
+    pub vo: Option<String>,
+    /// Canonical name of the notified site.
+    pub site: Option<String>,
+    /// The unit responsible now.
+    pub unit: Option<UnitName>,
+    pub type_of_problem: Option<String>,
+    pub origin: Option<Origin>,
+    pub related: BTreeSet<TicketId>,
+    pub parent: Option<TicketId>,
+    /// Addresses that get copies of what the submitter hears.
+    pub cc: Vec<Address>,
+    /// Addresses that an unverified mail listed: kept, not mailed, until somebody of the desk confirms.
+    pub cc_unconfirmed: Vec<Address>,
+    pub involve: Vec<Address>,
+    pub solution: Option<Solution>,
+    /// As the user gave it.
+    pub time_of_problem: Option<String>,
+    /// Day on which an on-hold ticket wakes.
+    pub wake: Option<Date>,
+    pub created: Timestamp,
+    pub changed: Timestamp,
+    /// When it last became solved or unsolved.
+    pub ended: Option<Timestamp>,
+    /// Fields of forms that the desk has no place for.
+    pub extra: BTreeMap<String, String>,
+    /// Why TPM should look at it, oldest first; empty when nobody need look.
+    pub flags: Vec<String>,
+    /// Mails sent in this ticket so far. Each outgoing mail has its number, which makes its Message-ID.
+    pub mails_sent: u32,
+    /// Legs in the order of their making.
+    pub legs: Vec<Leg>,
+}
+
+impl Ticket {
+    /// Longest title in characters (protocol section 4).
+    pub const LONGEST_SUBJECT: usize = 255;
+
+    /// The leg of a unit, where it holds or held one.
+    pub fn leg(&self, unit: &UnitName) -> Option<&Leg> {
+        self.legs.iter().find(|leg| leg.unit == *unit)
+    }
+
+    /// The same, to be changed.
+    pub fn leg_mut(&mut self, unit: &UnitName) -> Option<&mut Leg> {
+        self.legs.iter_mut().find(|leg| leg.unit == *unit)
+    }
+
+    /// The leg that work is expected of.
+    pub fn current_leg(&self) -> Option<&Leg> {
+        self.unit.as_ref().and_then(|unit| self.leg(unit))
+    }
+}
