@@ -203,6 +203,22 @@ impl Template {
         }
     }
 
+    /// Whether the desk says it by itself: such mails count against the limits on automatic mail. The others carry a
+    /// person's words.
+    pub fn is_automatic(self) -> bool {
+        !matches!(
+            self,
+            Self::Comment
+                | Self::CommentUnit
+                | Self::Dispatch
+                | Self::Question
+                | Self::ReopenedUnit
+                | Self::SiteCopy
+                | Self::Solution
+                | Self::Unsolved
+        )
+    }
+
     /// Whether a user reads it: then all six languages must have it.
     pub fn is_for_users(self) -> bool {
         matches!(
@@ -251,6 +267,8 @@ pub struct Words {
     pub cut: String,
     /// Name of the other unit where one is concerned (handing over).
     pub other_unit: String,
+    /// What the desk noticed and the recipient should know, one sentence a line; empty where nothing was.
+    pub hints: String,
     /// Days in which an answer reopens the ticket.
     pub reopen_days: String,
 }

@@ -81,6 +81,8 @@ pub struct Leg {
     pub manual: bool,
     /// When the present state began.
     pub since: Timestamp,
+    /// The unit said "solved" without a text and was asked for it: its next text is the solution.
+    pub owes_solution: bool,
     /// The unit's last public text: where a helpdesk says "resolved" without a text, this is the solution.
     pub last_public: Option<String>,
 }
@@ -97,6 +99,7 @@ impl Leg {
             said: BTreeSet::new(),
             manual: false,
             since: now,
+            owes_solution: false,
             last_public: None,
         }
     }

@@ -154,8 +154,10 @@ impl Priority {
 /// The person who has the problem, or the helpdesk that passes it on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Submitter {
-    /// Where the answers go.
+    /// Who they are: the header `From` of their first mail, or what a portal said.
     pub address: Address,
+    /// Where the answers go when that is elsewhere (`Reply-To`).
+    pub answers_to: Option<Address>,
     pub name: Option<String>,
     pub login_name: Option<String>,
     pub phone: Option<String>,
@@ -174,6 +176,18 @@ pub struct Origin {
     pub system: String,
     /// Its id there, where known.
     pub foreign_id: Option<String>,
+}
+
+impl Submitter {
+    /// Where mail to them goes.
+    pub fn mailbox(&self) -> &Address {
+        self.answers_to.as_ref().unwrap_or(&self.address)
+    }
+
+    /// Whether mail from this address may be theirs.
+    pub fn is(&self, address: &Address) -> bool {
+        self.address == *address || self.answers_to.as_ref() == Some(address)
+    }
 }
 
 /// How a ticket ended.
@@ -245,6 +259,13 @@ impl Ticket {
     /// The same, to be changed.
     pub fn leg_mut(&mut self, unit: &UnitName) -> Option<&mut Leg> {
         self.legs.iter_mut().find(|leg| leg.unit == *unit)
+    }
+
+    /// Every foreign id that leads to this ticket, with the unit whose id it is.
+    pub fn foreign_keys(&self) -> BTreeSet<(UnitName, String)> {
+        let origin = self.origin.iter().filter_map(|origin| Some((origin.unit.clone()?, origin.foreign_id.clone()?)));
+        let ids = |leg: &Leg| leg.foreign_ids.iter().map(|id| (leg.unit.clone(), id.clone())).collect::<Vec<_>>();
+        self.legs.iter().flat_map(ids).chain(origin).collect()
     }
 
     /// The leg that work is expected of.
