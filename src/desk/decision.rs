@@ -307,5 +307,7 @@ pub struct Outbound {
     pub automatic: Option<Automatic>,
     /// Further header fields that the recipient's dialect wants.
     pub headers: Vec<(String, String)>,
+    /// Header fields that the recipient's dialect can't bear (`References`, `X-GGUS-Ticket`); without case.
+    pub leave_out: Vec<String>,
     pub attachments: Vec<Attachment>,
 }
