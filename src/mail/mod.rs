@@ -5,12 +5,14 @@
 
 pub mod address;
 pub mod authres;
+pub mod block;
 pub mod control;
 pub mod form;
 pub mod html;
 pub mod language;
 pub mod message;
 pub mod parse;
+pub mod plain;
 pub mod reply;
 pub mod report;
 pub mod signals;
