@@ -4,4 +4,5 @@
 pub mod desk;
 pub mod mail;
 pub mod relay;
+pub mod render;
 pub mod source;
