@@ -68,8 +68,10 @@ pub enum Act {
     Unsolve { text: String },
 }
 
-/// How a mail was understood, for `explain` and for the history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How a mail was understood, for `explain` and for the history. The store keeps it; a field that it did not yet have
+/// when the mail was taken reads as its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Understood {
     /// The ticket that it names.
     pub ticket: Option<TicketId>,
