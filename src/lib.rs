@@ -6,3 +6,4 @@ pub mod mail;
 pub mod relay;
 pub mod render;
 pub mod source;
+pub mod store;

@@ -1,0 +1,139 @@
+//! The outbox: `ready -> leased -> sent | ready (later) | dead`. A row is leased before the courier gets it, and its
+//! attempt is counted before it is made, so a crash loses no mail and no count. It is at-least-once: a row whose lease
+//! ran out goes out again, with the same bytes under the same Message-ID, and is marked `unknown`.
+//!
+//! | state   | claim               | settle: sent | again | dead | retry | drop    |
+//! |---------|---------------------|--------------|-------|------|-------|---------|
+//! | ready   | leased, when due    | sent         | -     | -    | ready | dropped |
+//! | leased  | leased, when expired| sent         | ready | dead | no    | no, until expired |
+//! | sent    | -                   | -            | -     | -    | no    | no      |
+//! | dead    | -                   | sent         | -     | -    | ready | dropped |
+//! | dropped | -                   | sent         | -     | -    | ready | no      |
+//!
+//! An answer that comes late (the lease had run out, a person was faster) still counts where it says "sent": what has
+//! gone out has gone out. Any other late answer is passed over.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
+
+use super::batch::Batch;
+use super::cells::{self, execute, micros, own_id, sql_count};
+use super::error::{Fault, StoreError};
+use super::rows::{OutboxId, OutboxRow, OutboxState};
+use super::{lines, sql};
+
+/// What became of an attempt, and what follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Not yet: the same bytes go out again at `at`. `unknown`: it may have arrived all the same.
+    Again { at: Timestamp, error: String, unknown: bool },
+    /// Never.
+    Dead { error: String },
+    /// The other side has it; `answer` is what it said.
+    Sent { answer: String },
+}
+
+/// The middle columns of the table above: the state that follows, or `None` where the answer changes nothing.
+fn next_state(state: OutboxState, settlement: &Settlement) -> Option<OutboxState> {
+    match (state, settlement) {
+        (OutboxState::Sent, _) => None,
+        (_, Settlement::Sent { .. }) => Some(OutboxState::Sent),
+        (OutboxState::Leased, Settlement::Again { .. }) => Some(OutboxState::Ready),
+        (OutboxState::Leased, Settlement::Dead { .. }) => Some(OutboxState::Dead),
+        (OutboxState::Ready | OutboxState::Dead | OutboxState::Dropped, _) => None,
+    }
+}
+
+impl Batch<'_> {
+    /// Leases rows that are due, at most `most`, those that are due longest first. Until `now + lease` nobody else gets
+    /// them; the caller commits before it sends.
+    pub fn claim(&mut self, now: Timestamp, most: usize, lease: SignedDuration) -> Result<Vec<OutboxRow>, StoreError> {
+        let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
+        self.call(|conn| {
+            let due: Vec<i64> =
+                cells::rows(conn, sql::OUTBOX_DUE, (micros(now), sql_count(most)), |row| row.plain("id"))?;
+            due.into_iter().map(|id| claim_one(conn, id, now, until)).collect()
+        })
+    }
+
+    /// Writes down what became of an attempt. See the table in the module's text for what it does in each state.
+    pub fn settle(&mut self, id: OutboxId, settlement: &Settlement, now: Timestamp) -> Result<(), StoreError> {
+        self.call(|conn| {
+            let number = own_id("outbox row", id.0)?;
+            let (state, _) = state_of(conn, id)?;
+            match next_state(state, settlement) {
+                Some(next) => write_settlement(conn, number, next, settlement, now),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// When the next row is due or the next lease ends; `None` when nothing is under way.
+    pub fn next_due(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        self.call(|conn| {
+            let due: Option<i64> = cells::value(conn, sql::OUTBOX_NEXT_DUE, [])?;
+            due.map(|due| cells::time("due", due)).transpose()
+        })
+    }
+
+    /// A person wants it tried again now; attempts and age count anew from here.
+    pub fn outbox_retry(&mut self, id: OutboxId, now: Timestamp) -> Result<(), StoreError> {
+        self.call(|conn| {
+            let number = own_id("outbox row", id.0)?;
+            match state_of(conn, id)? {
+                (OutboxState::Sent, _) => {
+                    Err(Fault::Refused(format!("outbox row {id} was sent; nothing is left to do")))
+                }
+                (OutboxState::Leased, _) => {
+                    Err(Fault::Refused(format!("outbox row {id} is being sent just now; look again in some minutes")))
+                }
+                _ => execute(conn, sql::OUTBOX_RETRY, (number, micros(now))).map(drop),
+            }
+        })
+    }
+
+    /// A person takes it out: it is never sent. The row and its bytes are kept.
+    pub fn outbox_drop(&mut self, id: OutboxId, by: &str, now: Timestamp) -> Result<(), StoreError> {
+        self.call(|conn| {
+            let number = own_id("outbox row", id.0)?;
+            let refused = |why: &str| Err(Fault::Refused(format!("outbox row {id} {why}")));
+            match state_of(conn, id)? {
+                (OutboxState::Sent, _) => refused("was sent; it can't be called back"),
+                (OutboxState::Dropped, _) => refused("was dropped already; nothing is left to do"),
+                (OutboxState::Leased, Some(until)) if until > micros(now) => {
+                    refused("is being sent just now; look again in some minutes")
+                }
+                _ => execute(conn, sql::OUTBOX_DROP, (number, micros(now), by)).map(drop),
+            }
+        })
+    }
+}
+
+fn claim_one(conn: &Connection, id: i64, now: Timestamp, until: Timestamp) -> Result<OutboxRow, Fault> {
+    execute(conn, sql::OUTBOX_CLAIM, (id, micros(until), micros(now)))?;
+    lines::outbox_row(conn, id)?.ok_or_else(|| Fault::NotFound(format!("outbox row {id}")))
+}
+
+fn state_of(conn: &Connection, id: OutboxId) -> Result<(OutboxState, Option<i64>), Fault> {
+    let number = own_id("outbox row", id.0)?;
+    let found = cells::row(conn, sql::OUTBOX_STATE, [number], |row| {
+        Ok((row.word("state", OutboxState::from_word)?, row.plain("due")?))
+    })?;
+    found.ok_or_else(|| Fault::NotFound(format!("outbox row {id}")))
+}
+
+fn write_settlement(
+    conn: &Connection,
+    id: i64,
+    next: OutboxState,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    let settled = Some(micros(now));
+    let (due, answer, unknown, settled) = match settlement {
+        Settlement::Again { at, error, unknown } => (Some(micros(*at)), error, *unknown, None),
+        Settlement::Dead { error } => (None, error, false, settled),
+        Settlement::Sent { answer } => (None, answer, false, settled),
+    };
+    execute(conn, sql::OUTBOX_SET, (id, next.word(), due, answer, unknown, settled)).map(drop)
+}
