@@ -265,7 +265,7 @@ pub struct Words {
     pub foreign_id: String,
     /// The ticket in the machine form that the recipient reads: lines, or XML.
     pub block: String,
-    /// What was left out of this mail, a sentence; empty where nothing was.
+    /// Names of the attachments that were too large for this mail, `core.4711 (30 MiB)`; the template has the sentence.
     pub cut: String,
     /// Name of the other unit where one is concerned (handing over).
     pub other_unit: String,

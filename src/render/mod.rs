@@ -1,8 +1,16 @@
 //! From decisions to mails: texts from templates, bytes from texts.
 //!
-//! PURE. To whom a mail goes and why is the desk's business; nothing here decides.
+//! PURE, save one file: `folder` reads the templates that an operator keeps beside the configuration. To whom a mail goes
+//! and why is the desk's business; nothing here decides.
 
+mod built_in;
+mod check;
 pub mod compose;
+mod folder;
 mod header;
+pub mod template;
+mod words;
 
+pub use check::TemplateProblem;
 pub use compose::compose;
+pub use template::Templates;
