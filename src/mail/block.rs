@@ -13,17 +13,23 @@ const LONGEST_VALUE: usize = 4_000;
 
 /// `KEY: value` lines, a line end after each. White space in a value becomes single blanks, empty values are left out.
 ///
-/// A long value goes on in indented lines, but never so that such a line could be taken for something else. The last
+/// A long value goes on in indented lines (not a description, diary or solution: a reader would keep the breaks), but never so that such a line could be taken for something else. The last
 /// value stays on one line: at the very end of a text a reader looks for a closing formula and a signature.
 pub fn write_lines(fields: &[(Field, String)]) -> String {
-    let clean = |(field, value): &(Field, String)| (names(*field).0, plain::line(value, LONGEST_VALUE));
+    let clean = |(field, value): &(Field, String)| (*field, plain::line(value, LONGEST_VALUE));
     let filled: Vec<_> = fields.iter().map(clean).filter(|(_, value)| !value.is_empty()).collect();
     let last = filled.len().saturating_sub(1);
-    let line = |(at, (name, value)): (usize, &(&str, String))| match at < last {
-        true => wrapped(name, value) + "\n",
-        false => format!("{name}: {value}\n"),
+    let line = |(at, (field, value)): (usize, &(Field, String))| match at < last && !has_lines(*field) {
+        true => wrapped(names(*field).0, value) + "\n",
+        false => format!("{}: {value}\n", names(*field).0),
     };
     filled.iter().enumerate().map(line).collect()
+}
+
+/// Whether the lines of a value mean something: a reader keeps them, where it joins those of other fields.
+fn has_lines(field: Field) -> bool {
+    use Field::{Description, DetailedSolution, DiaryOfSteps, InternalDiary, PublicDiary};
+    matches!(field, Description | DetailedSolution | DiaryOfSteps | InternalDiary | PublicDiary)
 }
 
 /// One field, wrapped. A value with a colon in it is not: its second line could look like a field. A line that goes on
@@ -45,12 +51,13 @@ fn wrapped(name: &str, value: &str) -> String {
     text
 }
 
-/// A `<Ticket>` element with one `GHD_*` element for each field that has a value, line ends kept, without an XML
-/// declaration: it stands in a text or in an attachment, whose charset is told by MIME.
+/// A `<Ticket>` element with one `GHD_*` element for each field that has a value, the line ends of descriptions, diaries
+/// and solutions kept. No XML declaration: it stands in a text or in an attachment, in UTF-8.
 pub fn write_xml(fields: &[(Field, String)]) -> String {
     let mut xml = String::from("<Ticket>\n");
     for (field, value) in fields {
-        let value = escaped(plain::text(value).trim());
+        let clean = if has_lines(*field) { plain::text(value) } else { plain::line(value, LONGEST_VALUE) };
+        let value = escaped(clean.trim());
         if !value.is_empty() {
             let (_, element) = names(*field);
             xml.push_str(&format!("  <{element}>{value}</{element}>\n"));
@@ -145,13 +152,16 @@ mod tests {
         assert!(text.contains("\n  ") && !text.contains("-\n") && !text.contains("  -"), "{text}");
         let colon = "a: b ".repeat(40);
         assert_eq!(write_lines(&fields(&[(Field::Subject, &colon), (Field::Vo, "atlas")])).lines().count(), 2);
+        let description = write_lines(&fields(&[(Field::Description, &words), (Field::Vo, "atlas")]));
+        assert_eq!(description.lines().count(), 2);
         assert_eq!(write_lines(&fields(&[(Field::Subject, &words)])).lines().count(), 1, "the last stays on one line");
     }
 
     #[test]
     fn xml_is_escaped_and_keeps_lines() {
-        let some = fields(&[(Field::RequestId, "1"), (Field::Description, "a < b && c\n]]></Ticket>\0\u{fffe}\u{b}d")]);
-        let wanted = "<Ticket>\n  <GHD_Request-ID>1</GHD_Request-ID>\n  <GHD_Description>a &lt; b &amp;&amp; c\n\
+        let some =
+            fields(&[(Field::Subject, "a\n b"), (Field::Description, "a < b && c\n]]></Ticket>\0\u{fffe}\u{b}d")]);
+        let wanted = "<Ticket>\n  <GHD_Short_Description>a b</GHD_Short_Description>\n  <GHD_Description>a &lt; b &amp;&amp; c\n\
                       ]]&gt;&lt;/Ticket&gt;d</GHD_Description>\n</Ticket>\n";
         assert_eq!(write_xml(&some), wanted);
     }
