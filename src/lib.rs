@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod desk;
+pub mod engine;
 pub mod mail;
 pub mod relay;
 pub mod render;

@@ -56,16 +56,22 @@ impl Batch<'_> {
         })
     }
 
-    /// Writes down what became of an attempt. See the table in the module's text for what it does in each state.
-    pub fn settle(&mut self, id: OutboxId, settlement: &Settlement, now: Timestamp) -> Result<(), StoreError> {
+    /// Writes down what became of an attempt; `false` where it came too late to change anything. See the table in the
+    /// module's text for what it does in each state.
+    pub fn settle(&mut self, id: OutboxId, settlement: &Settlement, now: Timestamp) -> Result<bool, StoreError> {
         self.call(|conn| {
             let number = own_id("outbox row", id.0)?;
             let (state, _) = state_of(conn, id)?;
-            match next_state(state, settlement) {
-                Some(next) => write_settlement(conn, number, next, settlement, now),
-                None => Ok(()),
-            }
+            let next = next_state(state, settlement);
+            next.map(|next| write_settlement(conn, number, next, settlement, now)).transpose()?;
+            Ok(next.is_some())
         })
+    }
+
+    /// Ends all leases, for the start of a daemon that knows itself alone: what was under way when the last one fell
+    /// goes out again now, marked `unknown`, and not only when its lease ends. How many there were.
+    pub fn end_leases(&mut self, now: Timestamp) -> Result<usize, StoreError> {
+        self.call(|conn| execute(conn, sql::OUTBOX_END_LEASES, [micros(now)]))
     }
 
     /// When the next row is due or the next lease ends; `None` when nothing is under way.

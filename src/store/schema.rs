@@ -50,10 +50,11 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
         Ok(conn)
     };
     let mut conn = open().map_err(|fault| fault.at(&file))?;
-    refuse_foreign(&conn, &file)?;
+    // Asked first: a write-ahead log that can't be written can't be read either, and that would be the wrong complaint.
     if conn.is_readonly(MAIN_DB).map_err(|error| Fault::from(error).at(&file))? {
         return Err(StoreError::ReadOnly { file });
     }
+    refuse_foreign(&conn, &file)?;
     prepare_writer(&mut conn, &file)?;
     Ok(conn)
 }

@@ -98,6 +98,7 @@ statements! {
                     answer = CASE state WHEN 'leased' THEN 'the gateway stopped during the attempt' ELSE answer END, \
                     state = 'leased', due = ?2, attempts = attempts + 1, first_tried = coalesce(first_tried, ?3) \
                     WHERE id = ?1";
+    OUTBOX_END_LEASES = "UPDATE outbox SET due = ?1 WHERE state = 'leased'";
     OUTBOX_STATE = "SELECT state, due FROM outbox WHERE id = ?1";
     OUTBOX_SET = "UPDATE outbox SET state = ?2, due = ?3, answer = ?4, unknown = max(unknown, ?5), settled = ?6, \
                   settled_by = NULL WHERE id = ?1";
