@@ -4,9 +4,10 @@
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, MAIN_DB, OpenFlags, params};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, params};
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, StoreError};
@@ -107,8 +108,10 @@ fn make_file(path: &Path, file: &str) -> Result<(), StoreError> {
 
 fn refuse_foreign(conn: &Connection, file: &str) -> Result<(), StoreError> {
     let ask = || -> Result<bool, Fault> {
-        let id: i64 = conn.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-        let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        // Both from one state of the file: another process may be making the store just now.
+        let at_once = conn.unchecked_transaction()?;
+        let id: i64 = at_once.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+        let tables: i64 = at_once.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         Ok(id != APPLICATION_ID && (id != 0 || tables > 0))
     };
     match ask() {
@@ -121,8 +124,7 @@ fn refuse_foreign(conn: &Connection, file: &str) -> Result<(), StoreError> {
 fn prepare_writer(conn: &mut Connection, file: &str) -> Result<(), StoreError> {
     let pragmas = |conn: &Connection| -> Result<(), Fault> {
         common_pragmas(conn)?;
-        // The answer is the mode that holds from now on: `wal`, or `memory` for a store without a file.
-        let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        let mode = write_ahead(conn)?;
         if mode != "wal" && mode != "memory" {
             return Err(Fault::Misused(format!("its file system allows no write-ahead log, only {mode}")));
         }
@@ -132,6 +134,22 @@ fn prepare_writer(conn: &mut Connection, file: &str) -> Result<(), StoreError> {
     };
     pragmas(conn).map_err(|fault| fault.at(file))?;
     migrate(conn, file, MIGRATIONS)
+}
+
+/// Switches to the write-ahead log. The answer is the mode that holds from now on: `memory` for a store without a file.
+///
+/// Two processes that make the file at the same moment meet here, and SQLite has neither of them wait, so that they do
+/// not wait for each other: one asks again.
+fn write_ahead(conn: &Connection) -> Result<String, Fault> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let ask = || conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+    for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
+        match ask() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => thread::sleep(PAUSE),
+            answer => return Ok(answer?),
+        }
+    }
+    Ok(ask()?)
 }
 
 fn common_pragmas(conn: &Connection) -> Result<(), Fault> {
@@ -194,7 +212,9 @@ fn applied(conn: &Connection, file: &str, migrations: &[Migration]) -> Result<u3
 }
 
 fn read_applied(conn: &Connection) -> Result<Vec<(u32, String)>, Fault> {
-    if !conn.table_exists(Some(MAIN_DB), c"schema_migration")? {
+    // A query, because `Connection::table_exists` answers out of a schema that may be older than the file.
+    let table = "SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migration'";
+    if !conn.query_row(table, [], |row| row.get::<_, bool>(0))? {
         return Ok(Vec::new());
     }
     let mut statement = conn.prepare("SELECT version, sha256 FROM schema_migration ORDER BY version")?;
