@@ -3,7 +3,7 @@
 //! SQLite undoes a whole transaction by itself after some failures (a full disk, a lost lock). What came next would then
 //! be kept statement by statement, so every call looks first whether its transaction is still there.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -19,32 +19,32 @@ use crate::mail::Digest;
 /// A write transaction under way. Nothing of it is seen by others or survives a crash before it is over.
 pub struct Batch<'a> {
     reader: &'a Reader,
-    /// An undoing failed: nothing more may be done or kept.
-    broken: &'a Cell<bool>,
+    lost: &'a Lost,
 }
+
+/// Why the transaction is gone, once it is: nothing more may be done or kept, and every later call says this.
+type Lost = RefCell<Option<StoreError>>;
 
 /// `BEGIN IMMEDIATE`, the work, `COMMIT`; everything is undone when the work fails or panics.
 pub(super) fn run<T>(
     reader: &Reader,
     work: impl FnOnce(&mut Batch<'_>) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let broken = Cell::new(false);
-    let conn = reader.conn();
-    conn.execute_batch("BEGIN IMMEDIATE").map_err(|error| reader.fault(error))?;
-    let undo = Undo { conn, broken: &broken, sql: "ROLLBACK", armed: true };
-    let mut batch = Batch { reader, broken: &broken };
+    let lost = Lost::default();
+    reader.conn().execute_batch("BEGIN IMMEDIATE").map_err(|error| reader.fault(error))?;
+    let undo = Undo { reader, lost: &lost, sql: "ROLLBACK", armed: true };
+    let mut batch = Batch { reader, lost: &lost };
     batch.known_schema()?;
     let result = work(&mut batch)?;
-    let conn = batch.conn().map_err(|fault| fault.at(reader.file()))?;
-    conn.execute_batch("COMMIT").map_err(|error| reader.fault(error))?;
+    batch.call(|conn| Ok(conn.execute_batch("COMMIT")?))?;
     undo.disarm();
     Ok(result)
 }
 
 /// Undoes unless it was disarmed.
 struct Undo<'a> {
-    conn: &'a Connection,
-    broken: &'a Cell<bool>,
+    reader: &'a Reader,
+    lost: &'a Lost,
     sql: &'static str,
     armed: bool,
 }
@@ -57,23 +57,35 @@ impl Undo<'_> {
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
+        let conn = self.reader.conn();
         // In autocommit mode SQLite has undone everything already.
-        if self.armed && !self.conn.is_autocommit() && self.conn.execute_batch(self.sql).is_err() {
-            self.broken.set(true);
+        if self.armed && !conn.is_autocommit() && conn.execute_batch(self.sql).is_err() {
+            let undone = StoreError::Undone { file: self.reader.file().to_owned() };
+            self.lost.borrow_mut().get_or_insert(undone);
         }
     }
 }
 
 impl Batch<'_> {
     /// The connection, as long as the transaction lives.
-    pub(super) fn conn(&self) -> Result<&Connection, Fault> {
+    fn conn(&self) -> Result<&Connection, Fault> {
         let conn = self.reader.conn();
-        if self.broken.get() || conn.is_autocommit() { Err(Fault::Undone) } else { Ok(conn) }
+        match &*self.lost.borrow() {
+            Some(error) => Err(Fault::Lost(error.clone())),
+            None if conn.is_autocommit() => Err(Fault::Undone),
+            None => Ok(conn),
+        }
     }
 
-    /// Does a call's work and names the file where it fails.
+    /// Does a call's work and names the file where it fails. A failure that cost the transaction is remembered.
     pub(super) fn call<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        self.conn().and_then(work).map_err(|fault| fault.at(self.reader.file()))
+        let done = self.conn().and_then(work).map_err(|fault| fault.at(self.reader.file()));
+        if let Err(error) = &done
+            && self.reader.conn().is_autocommit()
+        {
+            self.lost.borrow_mut().get_or_insert_with(|| error.clone());
+        }
+        done
     }
 
     /// A newer gateway may have renewed the file while this one ran.
@@ -93,9 +105,8 @@ impl Batch<'_> {
         work: impl FnOnce(&mut Batch<'_>) -> Result<T, E>,
     ) -> Result<Result<T, E>, StoreError> {
         self.call(|conn| Ok(conn.execute_batch("SAVEPOINT item")?))?;
-        let conn = self.reader.conn();
-        let undo = Undo { conn, broken: self.broken, sql: "ROLLBACK TO item; RELEASE item", armed: true };
-        let result = work(&mut Batch { reader: self.reader, broken: self.broken });
+        let undo = Undo { reader: self.reader, lost: self.lost, sql: "ROLLBACK TO item; RELEASE item", armed: true };
+        let result = work(&mut Batch { reader: self.reader, lost: self.lost });
         if result.is_ok() {
             self.call(|conn| Ok(conn.execute_batch("RELEASE item")?))?;
             undo.disarm();
@@ -170,5 +181,120 @@ impl Batch<'_> {
         self.call(|conn| {
             cells::execute(conn, sql::HEALTH_SET, (part, state.word(), text, cells::micros(now))).map(drop)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::Store;
+
+    fn note(batch: &mut Batch<'_>, part: &str, bytes: usize) -> Result<(), StoreError> {
+        batch.set_health(part, HealthState::Well, &"x".repeat(bytes), Timestamp::UNIX_EPOCH)
+    }
+
+    fn notes(store: &Store) -> Vec<String> {
+        store.reader().healths().unwrap().into_iter().map(|row| row.part).collect()
+    }
+
+    fn store_in(directory: &Path) -> Store {
+        Store::open(&directory.join("desk.sqlite")).unwrap()
+    }
+
+    fn pragma(store: &Store, text: &str) {
+        store.reader().conn().execute_batch(text).unwrap();
+    }
+
+    #[test]
+    fn a_full_disk_is_said_to_be_full_and_keeps_what_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = store_in(directory.path());
+        store.batch(|batch| note(batch, "a", 1)).unwrap();
+        pragma(&store, "PRAGMA max_page_count = 1");
+        let error = store.batch(|batch| note(batch, "b", 500_000)).unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }) && error.is_transient(), "{error}");
+        assert_eq!(notes(&store), ["a"]);
+        pragma(&store, "PRAGMA max_page_count = 100000");
+        store.batch(|batch| note(batch, "b", 500_000)).unwrap();
+        assert_eq!(notes(&store), ["a", "b"]);
+    }
+
+    /// SQLite undoes everything when the disk is full, whatever savepoints there are. The caller may not notice, if it
+    /// takes the failure for the item's own; it must not go on as if the rest were still a transaction.
+    #[test]
+    fn a_disk_that_fills_in_an_item_ends_the_batch_and_says_why() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = store_in(directory.path());
+        pragma(&store, "PRAGMA max_page_count = 1");
+        let ended = store.batch(|batch| {
+            note(batch, "a", 1)?;
+            let outcomes = [batch.item(|item| note(item, "b", 500_000)).map(drop), note(batch, "c", 1)];
+            assert!(outcomes.iter().all(|call| matches!(call, Err(StoreError::Full { .. }))), "{outcomes:?}");
+            Ok(())
+        });
+        assert!(matches!(ended, Err(StoreError::Full { .. })), "{ended:?}");
+        assert_eq!(notes(&store), [""; 0]);
+    }
+
+    #[test]
+    fn a_store_that_another_holds_is_busy() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut one, mut other) = (store_in(directory.path()), store_in(directory.path()));
+        other.reader().conn().busy_timeout(Duration::ZERO).unwrap();
+        one.batch(|batch| {
+            note(batch, "a", 1)?;
+            let error = other.batch(|batch| note(batch, "b", 1)).unwrap_err();
+            assert!(matches!(error, StoreError::Busy { .. }) && error.is_transient(), "{error}");
+            Ok(())
+        })
+        .unwrap();
+        other.batch(|batch| note(batch, "b", 1)).unwrap();
+        assert_eq!(notes(&one), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_store_that_may_not_be_written_is_read_only() {
+        let mut store = Store::in_memory().unwrap();
+        pragma(&store, "PRAGMA query_only = ON");
+        let error = store.batch(|batch| note(batch, "a", 1)).unwrap_err();
+        assert!(matches!(error, StoreError::ReadOnly { .. }) && error.is_transient(), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_done_after_sqlite_undid_the_transaction() {
+        let mut store = Store::in_memory().unwrap();
+        let ended = store.batch(|batch| {
+            note(batch, "a", 1)?;
+            batch.reader.conn().execute_batch("ROLLBACK").unwrap();
+            let undone = [note(batch, "b", 1), batch.item(|item| note(item, "c", 1)).map(drop)];
+            assert!(undone.iter().all(|call| matches!(call, Err(StoreError::Undone { .. }))), "{undone:?}");
+            Ok(())
+        });
+        assert_eq!(ended, Err(StoreError::Undone { file: ":memory:".to_owned() }));
+        assert_eq!(notes(&store), [""; 0]);
+        assert_eq!(store.batch(|batch| note(batch, "d", 1)), Ok(()));
+    }
+
+    #[test]
+    fn a_batch_whose_item_cannot_be_undone_is_undone_whole() {
+        let mut store = Store::in_memory().unwrap();
+        let ended = store.batch(|batch| {
+            note(batch, "a", 1)?;
+            let caught = catch_unwind(AssertUnwindSafe(|| {
+                batch.item(|item| -> Result<(), ()> {
+                    // The savepoint goes away behind the item's back.
+                    item.reader.conn().execute_batch("RELEASE item").unwrap();
+                    panic!("and now it can't be undone")
+                })
+            }));
+            assert!(caught.is_err());
+            Ok(())
+        });
+        assert_eq!(ended, Err(StoreError::Undone { file: ":memory:".to_owned() }));
+        assert_eq!(notes(&store), [""; 0]);
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Display;
 use rusqlite::ErrorCode;
 
 /// Why the store could not do it.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     #[error("store {file} is locked by another process; try again, and if it stays so end the other one")]
     Busy { file: String },
@@ -70,8 +70,10 @@ pub(super) enum Fault {
     Misused(String),
     NotFound(String),
     Refused(String),
-    /// The transaction is gone.
+    /// The transaction is gone, for nobody knows what.
     Undone,
+    /// The transaction is gone since this happened.
+    Lost(StoreError),
 }
 
 impl From<rusqlite::Error> for Fault {
@@ -96,6 +98,7 @@ impl Fault {
             Self::NotFound(what) => StoreError::NotFound { what },
             Self::Refused(why) => StoreError::Refused(why),
             Self::Undone => StoreError::Undone { file },
+            Self::Lost(error) => error,
         }
     }
 }
