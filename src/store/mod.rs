@@ -2,7 +2,7 @@
 //!
 //! There is no trait and no second implementation in memory. One store needs no interface, a model beside it would have
 //! to be kept equal to it, and SQLite in memory ([`Store::in_memory`]) is as quick as a model and behaves like the
-//! real one because it is. The contract is the suite in `tests/store.rs`; a second database would begin by passing it.
+//! real one because it is. The contract is the suite in `tests/store/`; a second database would begin by passing it.
 //!
 //! * Writing: a [`Store`], and in it one [`Batch`] at a time. A batch is one transaction, so many mails share one wait
 //!   for the disk; each mail is an [`item`](Batch::item) that stands or falls alone.

@@ -2,13 +2,13 @@
 //! attempt is counted before it is made, so a crash loses no mail and no count. It is at-least-once: a row whose lease
 //! ran out goes out again, with the same bytes under the same Message-ID, and is marked `unknown`.
 //!
-//! | state   | claim               | settle: sent | again | dead | retry | drop    |
-//! |---------|---------------------|--------------|-------|------|-------|---------|
-//! | ready   | leased, when due    | sent         | -     | -    | ready | dropped |
-//! | leased  | leased, when expired| sent         | ready | dead | no    | no, until expired |
-//! | sent    | -                   | -            | -     | -    | no    | no      |
-//! | dead    | -                   | sent         | -     | -    | ready | dropped |
-//! | dropped | -                   | sent         | -     | -    | ready | no      |
+//! | state   | claim              | settle: sent | again | dead | retry              | drop                 |
+//! |---------|--------------------|--------------|-------|------|--------------------|----------------------|
+//! | ready   | leased, when due   | sent         | -     | -    | ready              | dropped              |
+//! | leased  | leased, when ended | sent         | ready | dead | ready, when ended  | dropped, when ended  |
+//! | sent    | -                  | -            | -     | -    | refused            | refused              |
+//! | dead    | -                  | sent         | -     | -    | ready              | dropped              |
+//! | dropped | -                  | sent         | -     | -    | ready              | refused              |
 //!
 //! An answer that comes late (the lease had run out, a person was faster) still counts where it says "sent": what has
 //! gone out has gone out. Any other late answer is passed over.
@@ -87,12 +87,8 @@ impl Batch<'_> {
         self.call(|conn| {
             let number = own_id("outbox row", id.0)?;
             match state_of(conn, id)? {
-                (OutboxState::Sent, _) => {
-                    Err(Fault::Refused(format!("outbox row {id} was sent; nothing is left to do")))
-                }
-                (OutboxState::Leased, _) => {
-                    Err(Fault::Refused(format!("outbox row {id} is being sent just now; look again in some minutes")))
-                }
+                (OutboxState::Sent, _) => Err(refused(id, "was sent; nothing is left to do")),
+                state if is_under_way(state, now) => Err(refused(id, UNDER_WAY)),
                 _ => execute(conn, sql::OUTBOX_RETRY, (number, micros(now))).map(drop),
             }
         })
@@ -102,17 +98,25 @@ impl Batch<'_> {
     pub fn outbox_drop(&mut self, id: OutboxId, by: &str, now: Timestamp) -> Result<(), StoreError> {
         self.call(|conn| {
             let number = own_id("outbox row", id.0)?;
-            let refused = |why: &str| Err(Fault::Refused(format!("outbox row {id} {why}")));
             match state_of(conn, id)? {
-                (OutboxState::Sent, _) => refused("was sent; it can't be called back"),
-                (OutboxState::Dropped, _) => refused("was dropped already; nothing is left to do"),
-                (OutboxState::Leased, Some(until)) if until > micros(now) => {
-                    refused("is being sent just now; look again in some minutes")
-                }
+                (OutboxState::Sent, _) => Err(refused(id, "was sent; it can't be called back")),
+                (OutboxState::Dropped, _) => Err(refused(id, "was dropped already; nothing is left to do")),
+                state if is_under_way(state, now) => Err(refused(id, UNDER_WAY)),
                 _ => execute(conn, sql::OUTBOX_DROP, (number, micros(now), by)).map(drop),
             }
         })
     }
+}
+
+const UNDER_WAY: &str = "is being sent just now; look again in some minutes";
+
+fn refused(id: OutboxId, why: &str) -> Fault {
+    Fault::Refused(format!("outbox row {id} {why}"))
+}
+
+/// Whether a lease holds: its row belongs to the courier.
+fn is_under_way((state, due): (OutboxState, Option<i64>), now: Timestamp) -> bool {
+    state == OutboxState::Leased && due.is_some_and(|until| until > micros(now))
 }
 
 fn claim_one(conn: &Connection, id: i64, now: Timestamp, until: Timestamp) -> Result<OutboxRow, Fault> {

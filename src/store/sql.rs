@@ -102,9 +102,10 @@ statements! {
     OUTBOX_STATE = "SELECT state, due FROM outbox WHERE id = ?1";
     OUTBOX_SET = "UPDATE outbox SET state = ?2, due = ?3, answer = ?4, unknown = max(unknown, ?5), settled = ?6, \
                   settled_by = NULL WHERE id = ?1";
-    OUTBOX_DROP = "UPDATE outbox SET state = 'dropped', due = NULL, settled = ?2, settled_by = ?3 WHERE id = ?1";
-    OUTBOX_RETRY = "UPDATE outbox SET state = 'ready', due = ?2, attempts = 0, first_tried = NULL, settled = NULL, \
-                    settled_by = NULL WHERE id = ?1";
+    OUTBOX_DROP = "UPDATE outbox SET unknown = max(unknown, state = 'leased'), state = 'dropped', due = NULL, \
+                   settled = ?2, settled_by = ?3 WHERE id = ?1";
+    OUTBOX_RETRY = "UPDATE outbox SET unknown = max(unknown, state = 'leased'), state = 'ready', due = ?2, \
+                    attempts = 0, first_tried = NULL, settled = NULL, settled_by = NULL WHERE id = ?1";
 
     // Listings.
     OUTBOX_ROW = outbox!("WHERE id = ?1");
