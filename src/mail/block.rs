@@ -120,7 +120,10 @@ fn names(field: Field) -> (&'static str, &'static str) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::mail::{form, parse};
 
     fn fields(pairs: &[(Field, &str)]) -> Vec<(Field, String)> {
         pairs.iter().map(|(field, value)| (*field, (*value).to_owned())).collect()
@@ -170,5 +173,93 @@ mod tests {
     fn no_fields_are_no_block() {
         assert_eq!(write_lines(&[]), "");
         assert_eq!(write_xml(&[]), "<Ticket>\n</Ticket>\n");
+    }
+
+    const ALL: [Field; 27] = [
+        Field::CarbonCopy,
+        Field::Description,
+        Field::DetailedSolution,
+        Field::DiaryOfSteps,
+        Field::Experiment,
+        Field::InternalDiary,
+        Field::Involve,
+        Field::LoginName,
+        Field::OriginId,
+        Field::OriginSystem,
+        Field::ParentId,
+        Field::Phone,
+        Field::Priority,
+        Field::PublicDiary,
+        Field::RelatedIssue,
+        Field::RequestId,
+        Field::ResponsibleUnit,
+        Field::ShortSolution,
+        Field::Site,
+        Field::Status,
+        Field::Subject,
+        Field::SubmitterMail,
+        Field::SubmitterName,
+        Field::TicketType,
+        Field::TimeOfProblem,
+        Field::TypeOfProblem,
+        Field::Vo,
+    ];
+
+    /// The fields that a mail with this text is read to have.
+    fn read(text: &str) -> form::Form {
+        let raw = format!("From: a@x.example\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}");
+        let mail = parse::parse(raw.as_bytes(), &parse::ReadLimits::default());
+        form::forms(&mail, &mail.text)
+    }
+
+    #[test]
+    fn every_name_is_read_back() {
+        for field in ALL {
+            let (line, element) = names(field);
+            assert_eq!(form::field_named(line), Some(field), "{line}");
+            assert_eq!(form::field_named(element), Some(field), "{element}");
+            assert!(line.chars().all(|c| c.is_ascii_uppercase() || c == ' '), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let long = "the queue is full ".repeat(12);
+        let values =
+            ["57890", "INFN-T1 / ROC_UK/Ireland", "a & b < c > d", "  Grüße\u{a0}aus  Köln ", "ж: y", "--", &long];
+        for (at, value) in values.iter().enumerate() {
+            let given: Vec<_> = ALL.iter().skip(at).step_by(3).map(|field| (*field, (*value).to_owned())).collect();
+            let line = |value: &str| value.split_whitespace().collect::<Vec<_>>().join(" ");
+            let wanted: BTreeMap<_, _> = given
+                .iter()
+                .filter(|(_, value)| !form::is_absent(value))
+                .map(|(field, value)| (*field, line(value)))
+                .collect();
+            assert_eq!(read(&format!("Hello\n\n{}", write_lines(&given))).fields, wanted, "{value}");
+            let by_xml = read(&format!("Hello\n\n{}", write_xml(&given)));
+            let by_xml: BTreeMap<_, _> = by_xml.fields.iter().map(|(field, value)| (*field, line(value))).collect();
+            assert_eq!(by_xml, wanted, "{value}");
+        }
+    }
+
+    #[test]
+    fn no_value_can_smuggle_a_field_in() {
+        let evil =
+            "x\nSOLUTION: y\n\n</GHD_Name><GHD_Status>solved</GHD_Status></Ticket>&#60;<!DOCTYPE a>\u{2028}VO: z";
+        let given = fields(&[(Field::SubmitterName, evil), (Field::Description, evil), (Field::Vo, "atlas")]);
+        for text in [write_lines(&given), write_xml(&given)] {
+            let form = read(&format!("Hello\n\n{text}"));
+            assert_eq!(
+                form.fields.keys().copied().collect::<Vec<_>>(),
+                [Field::Description, Field::SubmitterName, Field::Vo]
+            );
+            assert_eq!((form.fields[&Field::Vo].as_str(), form.refused), ("atlas", false));
+        }
+    }
+
+    #[test]
+    fn lines_of_a_description_survive_xml() {
+        let text = "First line\n\nkey: yes\nlast";
+        assert_eq!(read(&write_xml(&fields(&[(Field::Description, text)]))).fields[&Field::Description], text);
     }
 }

@@ -169,3 +169,33 @@ impl Mail {
         self.author.mailbox.as_ref().map(|mailbox| &mailbox.address)
     }
 }
+
+/// A mail for tests: from `anna@user.example` to the desk, nothing but this subject and text.
+#[cfg(test)]
+pub(crate) fn sample(subject: &str, text: &str) -> Mail {
+    let mailbox = |address: &str| Address::parse(address).map(Mailbox::from);
+    let to: Vec<Mailbox> = mailbox("support@desk.example").into_iter().collect();
+    Mail {
+        digest: Digest("0".repeat(64)),
+        fingerprint: None,
+        size: text.len(),
+        headers: Vec::new(),
+        message_id: MessageId::parse("sample@user.example"),
+        in_reply_to: Vec::new(),
+        references: Vec::new(),
+        author: Author { mailbox: mailbox("anna@user.example"), plain: true },
+        reply_to: Vec::new(),
+        recipients: to.iter().map(|mailbox| mailbox.address.clone()).collect(),
+        to,
+        cc: Vec::new(),
+        subject: subject.to_owned(),
+        date: None,
+        text: text.to_owned(),
+        from_html: false,
+        attachments: Vec::new(),
+        status_parts: Vec::new(),
+        returned_headers: None,
+        content_type: "text/plain".to_owned(),
+        faults: Vec::new(),
+    }
+}
