@@ -205,19 +205,17 @@ impl Template {
         }
     }
 
-    /// Whether the desk says it by itself: such mails count against the limits on automatic mail. The others carry a
-    /// person's words.
-    pub fn is_automatic(self) -> bool {
-        !matches!(
+    /// Whether it counts against the limits on automatic mail. The others carry a person's words, or acknowledge a step
+    /// that a unit can take only once: they must never be held back.
+    pub fn is_limited(self) -> bool {
+        matches!(
             self,
-            Self::Comment
-                | Self::CommentUnit
-                | Self::Dispatch
-                | Self::Question
-                | Self::ReopenedUnit
-                | Self::SiteCopy
-                | Self::Solution
-                | Self::Unsolved
+            Self::LineNotUnderstood
+                | Self::Receipt
+                | Self::Reopened
+                | Self::SolutionTextWanted
+                | Self::TicketEnded
+                | Self::TpmNotice
         )
     }
 

@@ -4,13 +4,28 @@
 //! [`decide::decide`] turns policy, input, snapshot and time into one [`decision::Decision`]. Never async, never fails,
 //! never logs: strange mail is data, and every decision carries its reasons.
 
+pub mod bounce;
+pub mod case;
+pub mod decide;
 pub mod decision;
 pub mod dialect;
+pub mod draft;
 pub mod event;
+pub mod guard;
 pub mod inquiry;
 pub mod leg;
+pub mod letter;
+pub mod matching;
+pub mod notify;
+pub mod open;
+pub mod order;
 pub mod policy;
 pub mod route;
+pub mod speak;
 pub mod tag;
 pub mod ticket;
+pub mod title;
 pub mod trail;
+pub mod unit;
+pub mod user;
+pub mod workdays;

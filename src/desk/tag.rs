@@ -195,9 +195,12 @@ impl Tags {
         found
     }
 
-    /// A subject without the desk's tags, blanks put in order.
-    pub fn cut(&self, subject: &str) -> String {
+    /// A subject without the desk's tags, blanks put in order. Where there is no tag, nothing is changed.
+    pub fn cut_from(&self, subject: &str) -> String {
         let plain = normalise(subject);
+        if !self.strict.is_match(&plain) {
+            return subject.to_owned();
+        }
         let bare = self.strict.replace_all(&plain, " ");
         bare.split_whitespace().collect::<Vec<_>>().join(" ")
     }
@@ -275,7 +278,7 @@ mod tests {
     #[test]
     fn two_tags_are_both_seen_and_a_cut_leaves_none() {
         assert_eq!(only("[GGUS:1] fwd [GGUS:2]"), [1, 2]);
-        assert_eq!(tags().cut("Re: [GGUS:57890]  broken  CE"), "Re: broken CE");
+        assert_eq!(tags().cut_from("Re: [GGUS:57890]  broken  CE"), "Re: broken CE");
     }
 
     #[test]

@@ -1,0 +1,118 @@
+//! Delivery failures of our own mail: reported by a DSN (RFC 3464), or by our relay when it gave a mail up.
+//!
+//! A report counts only when it comes to the envelope address of that very mail; others are noted. One that counts takes
+//! the ticket from a unit that can't be reached to TPM, rather than into silence.
+
+use jiff::Timestamp;
+
+use super::case::Case;
+use super::decision::{Decision, Recipient, Understood, Verdict};
+use super::draft::Draft;
+use super::event::{Actor, Event};
+use super::inquiry::{Letter, Snapshot};
+use super::leg::LegState;
+use super::policy::{Policy, UnitName};
+use super::tag::{self, Party};
+use super::ticket::TicketId;
+use super::trail::Reason;
+use crate::mail::report::{Delivery, Report};
+
+/// Decides about a mail that is a delivery report.
+pub fn decide(policy: &Policy, case: &Case<'_>, report: &Report, snapshot: &Snapshot, now: Timestamp) -> Decision {
+    let about = proven(policy, case, snapshot);
+    let named = || report.returned_ids.iter().find_map(|id| tag::read_message_id(&policy.desk, id));
+    let key = about.or_else(named).filter(|(ticket, _)| snapshot.tickets.contains_key(ticket));
+    let ticket = key.and_then(|(ticket, _)| snapshot.tickets.get(&ticket));
+    let (Some((id, number)), Some(ticket)) = (key, ticket) else {
+        let trail = vec![Reason::DeliveryReport { about: None }];
+        return Decision {
+            verdict: Verdict::Absorb,
+            ticket: None,
+            events: vec![],
+            outbound: vec![],
+            trail,
+            understood: understood(case, None),
+        };
+    };
+    let mut draft = Draft::new(policy, snapshot, ticket.clone(), now);
+    let letter = snapshot.letters.get(&(id, number));
+    let to = letter.map(|letter| letter.to.to_string());
+    draft.because(Reason::DeliveryReport { about: Some(format!("mail {number} of ticket {id}")) });
+    match (about, letter) {
+        (Some(_), Some(letter)) if report.delivery == Delivery::Failed => {
+            failed(&mut draft, number, letter, report.clone())
+        }
+        (Some(_), _) => {
+            draft.note(format!("Delivery of mail {number} to {}: {:?}.", to.unwrap_or_default(), report.delivery))
+        }
+        (None, _) => {
+            let because =
+                "a delivery report that does not come to the envelope address of the mail proves nothing".to_owned();
+            draft.because(Reason::NotAnswered { because });
+            draft.note(format!("An unproven report says that mail {number} was not delivered."));
+        }
+    }
+    draft.finish(Verdict::Report, understood(case, Some(id)))
+}
+
+/// A mail that our relay gave up, or that was refused for good.
+pub fn dead_letter(
+    policy: &Policy,
+    snapshot: &Snapshot,
+    ticket: TicketId,
+    number: u32,
+    error: &str,
+    now: Timestamp,
+) -> Option<Decision> {
+    let mut draft = Draft::new(policy, snapshot, snapshot.tickets.get(&ticket)?.clone(), now);
+    let letter = snapshot.letters.get(&(ticket, number))?;
+    let report = Report {
+        delivery: Delivery::Failed,
+        recipients: vec![letter.to.clone()],
+        status: None,
+        diagnostic: Some(error.to_owned()),
+        returned_ids: vec![letter.message_id.clone()],
+    };
+    failed(&mut draft, number, letter, report);
+    Some(draft.finish(Verdict::Report, Understood { ticket: Some(ticket), ..Understood::default() }))
+}
+
+/// The mail whose envelope address the report came to.
+fn proven(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot) -> Option<(TicketId, u32)> {
+    case.keys.tokens.iter().find_map(|token| {
+        let number = token.number?;
+        let known = snapshot.tickets.contains_key(&token.ticket);
+        let ours = policy.desk.keys.verify(&token.token, token.ticket, &Party::Envelope(number));
+        (known && ours).then_some((token.ticket, number))
+    })
+}
+
+fn failed(draft: &mut Draft<'_>, number: u32, letter: &Letter, report: Report) {
+    let event = Event::DeliveryFailed { number, recipient: letter.to.to_string(), report };
+    match &letter.recipient {
+        Recipient::Unit(unit) if *unit != draft.policy.default_unit => unreachable_unit(draft, unit),
+        // TPM itself can't be reached: its own notice could not either. Operators see it in the outbox and in status.
+        Recipient::Unit(_) => {
+            return draft.fact(&Actor::Desk, Event::Flagged { why: format!("Mail to {} fails.", letter.to) });
+        }
+        _ => {}
+    }
+    draft.fact(&Actor::Desk, event);
+}
+
+/// A unit that can't be reached must not keep a ticket that is open.
+fn unreachable_unit(draft: &mut Draft<'_>, unit: &UnitName) {
+    let has_it = draft.ticket.unit.as_ref() == Some(unit) && draft.ticket.status.is_open();
+    let was_live = draft.ticket.leg(unit).is_some_and(|leg| leg.state.is_live());
+    if !(has_it && was_live) {
+        return;
+    }
+    draft.leg_state(unit, LegState::Undeliverable);
+    let tpm = draft.policy.default_unit.clone();
+    draft.flag(format!("Mail to {unit} can't be delivered."));
+    draft.assign(&Actor::Desk, &tpm, &format!("failed delivery to {unit}"));
+}
+
+fn understood(case: &Case<'_>, ticket: Option<TicketId>) -> Understood {
+    Understood { ticket, text: case.prose().to_owned(), ..Understood::default() }
+}

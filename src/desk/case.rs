@@ -1,0 +1,159 @@
+//! A case: everything that can be read off one mail before the store is asked. Made once; deciding only looks at it.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::dialect::Reading;
+use super::inquiry::Inquiry;
+use super::policy::{Policy, Unit, UnitName};
+use super::tag::{self, AddressTag};
+use super::ticket::TicketId;
+use crate::mail::authres::{self, Alignment};
+use crate::mail::control::{self, Controls};
+use crate::mail::form::{self, Field, Form};
+use crate::mail::reply::{self, Cut};
+use crate::mail::report::{self, Report};
+use crate::mail::signals::{self, Signals};
+use crate::mail::{Digest, Mail, MessageId};
+
+/// One mail, read as far as it can be without knowing any ticket.
+#[derive(Clone, Debug)]
+pub struct Case<'a> {
+    pub mail: &'a Mail,
+    pub signals: Signals,
+    pub report: Option<Report>,
+    /// What trusted servers say about the author's domain.
+    pub alignment: Alignment,
+    /// The unit that lists the author's address, where one does.
+    pub unit: Option<&'a Unit>,
+    pub cut: Cut,
+    /// What the unit's dialect read; for others the newest text and nothing else.
+    pub reading: Reading,
+    pub controls: Controls,
+    pub form: Form,
+    pub keys: MailKeys,
+}
+
+/// The keys that a mail carries, each kind in the order found (protocol section 3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailKeys {
+    /// Tagged recipient addresses, not verified yet.
+    pub tokens: Vec<AddressTag>,
+    /// Mails of ours that it answers (`In-Reply-To`), hash checked.
+    pub answers: Vec<(TicketId, u32)>,
+    /// Mails of ours further up its thread (`References`), hash checked, newest first.
+    pub ancestors: Vec<(TicketId, u32)>,
+    /// Message-IDs that are not ours, newest first.
+    pub strangers: Vec<MessageId>,
+    pub tags: BTreeSet<TicketId>,
+    pub foreign_id: Option<(UnitName, String)>,
+    /// Request ids of forms.
+    pub blocks: BTreeSet<TicketId>,
+}
+
+impl<'a> Case<'a> {
+    /// Reads a mail under a policy.
+    pub fn read(policy: &'a Policy, mail: &'a Mail) -> Self {
+        let desk = &policy.desk;
+        let unit = mail.sender().and_then(|sender| policy.units_of(sender).next());
+        let cut = reply::cut(&mail.text);
+        let reading = match unit {
+            Some(unit) => unit.dialect.read(mail, &cut.newest, &unit.parameters),
+            None => Reading { text: cut.newest.clone(), ..Reading::default() },
+        };
+        let controls = control::controls(&reading.text);
+        let form = form::forms(mail, &controls.rest);
+        let results = authres::trusted_results(&mail.headers, &desk.trusted_servers);
+        let alignment = match mail.sender() {
+            Some(sender) if mail.author.plain => authres::alignment(&results, sender.domain()),
+            _ => Alignment::Unknown,
+        };
+        let keys = MailKeys::of(policy, mail, unit, &reading, &form);
+        let signals = signals::signals(mail, &desk.loop_header());
+        let report = signals.bounce.then(|| report::report(mail)).flatten();
+        Self { mail, signals, report, alignment, unit, cut, reading, controls, form, keys }
+    }
+
+    /// The text that a person wrote this time: without quote, signature, boilerplate, control lines and forms.
+    pub fn prose(&self) -> &str {
+        self.form.prose.trim()
+    }
+
+    /// What the desk must know to decide.
+    pub fn inquiry(&self, policy: &Policy, now: Timestamp) -> Inquiry {
+        let keys = &self.keys;
+        let ours = keys.answers.iter().chain(&keys.ancestors);
+        let enveloped = keys.tokens.iter().filter_map(|token| Some((token.ticket, token.number?)));
+        let related = [Field::RelatedIssue, Field::ParentId]
+            .iter()
+            .filter_map(|field| ticket_number(self.form.fields.get(field)?));
+        let named = keys.tokens.iter().map(|token| token.ticket).chain(ours.clone().map(|(ticket, _)| *ticket));
+        let returned = self.report.iter().flat_map(|report| &report.returned_ids);
+        let returned = returned.filter_map(|id| tag::read_message_id(&policy.desk, id));
+        let letters = enveloped.chain(returned);
+        Inquiry {
+            digest: Some(self.mail.digest.clone()),
+            fingerprint: self.mail.fingerprint.clone(),
+            tickets: named
+                .chain(keys.tags.iter().chain(&keys.blocks).copied())
+                .chain(related)
+                .take(Inquiry::MOST_KEYS)
+                .collect(),
+            message_ids: keys.strangers.iter().take(Inquiry::MOST_KEYS).cloned().collect(),
+            foreign_ids: keys.foreign_id.iter().cloned().collect(),
+            letters: letters.take(Inquiry::MOST_KEYS).collect(),
+            correspondent: self.mail.sender().cloned(),
+            body_print: self.body_print(),
+            hour_ago: before(now, SignedDuration::from_hours(1)),
+            repeats_since: before(now, policy.limits.repeat_window),
+        }
+    }
+
+    /// Print of sender and text, blanks and digits aside; `None` where there is no text to compare.
+    pub fn body_print(&self) -> Option<Digest> {
+        let sender = self.mail.sender()?.key();
+        let letters: String =
+            self.reading.text.to_lowercase().chars().filter(|c| !c.is_whitespace() && !c.is_numeric()).collect();
+        (!letters.is_empty()).then(|| {
+            let hash = Sha256::new().chain_update(sender).chain_update("\n").chain_update(letters).finalize();
+            Digest(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        })
+    }
+}
+
+impl MailKeys {
+    fn of(policy: &Policy, mail: &Mail, unit: Option<&Unit>, reading: &Reading, form: &Form) -> Self {
+        let desk = &policy.desk;
+        let ours = |id: &MessageId| tag::read_message_id(desk, id);
+        let named = mail.in_reply_to.iter().chain(mail.references.iter().rev());
+        let mut tags = match unit {
+            Some(_) => desk.tags.read_tolerant(&mail.subject),
+            None => desk.tags.read(&mail.subject),
+        };
+        if reading.tag_in_body && tags.is_empty() {
+            tags = desk.tags.read_tolerant(&mail.text);
+        }
+        let request = form.fields.get(&Field::RequestId).into_iter();
+        Self {
+            tokens: mail.recipients.iter().filter_map(|address| tag::read_address(desk, address)).collect(),
+            answers: mail.in_reply_to.iter().filter_map(ours).collect(),
+            ancestors: mail.references.iter().rev().filter_map(ours).collect(),
+            strangers: named.filter(|id| ours(id).is_none()).cloned().collect(),
+            tags,
+            foreign_id: unit.zip(reading.foreign_id.as_ref()).map(|(unit, id)| (unit.name.clone(), id.clone())),
+            blocks: request.filter_map(|value| ticket_number(value)).collect(),
+        }
+    }
+}
+
+/// The number in a form's ticket field: `57890`, `#57890`, `GGUS:57890`. Zero and what is too large are no ticket.
+fn ticket_number(value: &str) -> Option<TicketId> {
+    let digits = value.trim().trim_start_matches(|c: char| !c.is_ascii_digit());
+    digits.parse().ok().filter(|number| *number > 0).map(TicketId)
+}
+
+fn before(now: Timestamp, span: SignedDuration) -> Timestamp {
+    now.checked_sub(span).unwrap_or(Timestamp::UNIX_EPOCH)
+}

@@ -1,0 +1,113 @@
+//! A decision in the making: the next ticket, the facts so far, the reasons so far.
+//!
+//! The steps of the desk write facts here; [`finish`](Draft::finish) turns facts into mails and closes the decision.
+
+use jiff::Timestamp;
+
+use super::case::Case;
+use super::decision::{Decision, Understood, Verdict};
+use super::event::{Actor, Event, Visibility};
+use super::inquiry::Snapshot;
+use super::leg::{Leg, LegState};
+use super::notify;
+use super::policy::{Policy, UnitName};
+use super::ticket::{Status, Ticket};
+use super::trail::Reason;
+
+/// One decision in the making.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    pub policy: &'a Policy,
+    pub snapshot: &'a Snapshot,
+    /// The mail behind it; `None` for an order or a dead letter.
+    pub case: Option<&'a Case<'a>>,
+    pub now: Timestamp,
+    pub ticket: Ticket,
+    pub events: Vec<(Actor, Event)>,
+    pub trail: Vec<Reason>,
+}
+
+impl<'a> Draft<'a> {
+    /// A draft on a known ticket.
+    pub fn new(policy: &'a Policy, snapshot: &'a Snapshot, ticket: Ticket, now: Timestamp) -> Self {
+        Self { policy, snapshot, case: None, now, ticket, events: Vec::new(), trail: Vec::new() }
+    }
+
+    /// Notes a fact.
+    pub fn fact(&mut self, actor: &Actor, event: Event) {
+        self.events.push((actor.clone(), event));
+    }
+
+    /// Notes something that changes nothing.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.fact(&Actor::Desk, Event::Noted { note: note.into() });
+    }
+
+    /// Asks TPM to look.
+    pub fn flag(&mut self, why: impl Into<String>) {
+        let why = why.into();
+        if !self.ticket.flags.contains(&why) {
+            self.ticket.flags.push(why.clone());
+            self.fact(&Actor::Desk, Event::Flagged { why });
+        }
+    }
+
+    /// A reason.
+    pub fn because(&mut self, reason: Reason) {
+        self.trail.push(reason);
+    }
+
+    /// Sets the status and says so, where it changes.
+    pub fn status(&mut self, to: Status) {
+        let from = self.ticket.status;
+        if from != to {
+            self.because(Reason::StatusChange { from, to });
+            self.ticket.status = to;
+        }
+    }
+
+    /// Says why the status stays.
+    pub fn keep_status(&mut self, because: impl Into<String>) {
+        self.because(Reason::StatusKept { status: self.ticket.status, because: because.into() });
+    }
+
+    /// Changes the state of a unit's leg.
+    pub fn leg_state(&mut self, unit: &UnitName, state: LegState) {
+        let now = self.now;
+        if let Some(leg) = self.ticket.leg_mut(unit).filter(|leg| leg.state != state) {
+            leg.state = state;
+            leg.since = now;
+        }
+    }
+
+    /// Gives the ticket to a unit: a leg is made, or an ended one begins again with the ids that it had.
+    pub fn assign(&mut self, actor: &Actor, unit: &UnitName, why: &str) {
+        let now = self.now;
+        match self.ticket.leg_mut(unit) {
+            Some(leg) => {
+                (leg.state, leg.since, leg.manual, leg.owes_solution) = (LegState::Sent, now, false, false);
+                leg.said.clear();
+            }
+            None => self.ticket.legs.push(Leg::new(unit.clone(), now)),
+        }
+        self.ticket.unit = Some(unit.clone());
+        let triaging = *unit == self.policy.default_unit;
+        self.status(if triaging { Status::New } else { Status::Assigned });
+        self.because(Reason::Routed { unit: unit.clone(), by: why.to_owned() });
+        self.fact(actor, Event::Assigned { unit: unit.clone(), why: why.to_owned() });
+    }
+
+    /// Keeps a text that goes to nobody.
+    pub fn keep(&mut self, actor: &Actor, visibility: Visibility, text: &str) {
+        if !text.is_empty() {
+            self.fact(actor, Event::Commented { visibility, text: text.to_owned() });
+        }
+    }
+
+    /// Turns the facts into mails and closes the decision.
+    pub fn finish(mut self, verdict: Verdict, understood: Understood) -> Decision {
+        let outbound = notify::mails(&mut self);
+        self.ticket.changed = self.now;
+        Decision { verdict, ticket: Some(self.ticket), events: self.events, outbound, trail: self.trail, understood }
+    }
+}

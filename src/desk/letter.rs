@@ -1,0 +1,325 @@
+//! One mail of the desk: to whom, under which subject, in which thread, with which words.
+//!
+//! What goes to a helpdesk looks like a person's mail and carries that helpdesk's own id, and nobody else's. What goes to
+//! a person unasked says that a machine sent it (RFC 3834).
+
+use super::decision::{Automatic, Outbound, Recipient, Template, Words};
+use super::dialect::{BlockForm, TagForm, ThreadForm};
+use super::draft::Draft;
+use super::event::Actor;
+use super::policy::{Policy, Unit, UnitName};
+use super::tag::{self, Party};
+use super::ticket::Ticket;
+use crate::mail::block;
+use crate::mail::form::Field;
+use crate::mail::language::Language;
+use crate::mail::{Address, Attachment, MessageId};
+
+/// Message-IDs kept of one thread.
+const THREAD: usize = 50;
+/// Lines of their own words that a user is reminded of.
+const QUOTED_LINES: usize = 30;
+
+/// To a unit, where it exists and can be written to.
+pub fn to_unit(
+    draft: &mut Draft<'_>,
+    unit: &UnitName,
+    template: Template,
+    text: &str,
+    author: &Actor,
+) -> Option<Outbound> {
+    let unit = draft.policy.units.get(unit)?;
+    let foreign_id = draft.ticket.leg(&unit.name).and_then(|leg| leg.foreign_id()).map(str::to_owned);
+    let mut mail = helpdesk_mail(draft, unit, foreign_id.as_deref(), template, text, author);
+    mail.recipient = Recipient::Unit(unit.name.clone());
+    let party = Party::Unit(unit.name.clone());
+    mail.reply_to = Some(tag::reply_address(&draft.policy.desk, draft.ticket.id, &party));
+    if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
+        let writing = unit.dialect.writing();
+        mail.in_reply_to = match (&writing.thread, foreign_id) {
+            (ThreadForm::Made(form), Some(id)) => made_id(form, &id, unit),
+            _ => leg.last_from_unit.clone().or_else(|| leg.thread.last().cloned()),
+        };
+        mail.references = leg.thread.clone();
+        remember(&mut leg.thread, mail.message_id.clone());
+    }
+    Some(mail)
+}
+
+/// To the submitter: a person, or the helpdesk that passed the problem on.
+pub fn to_submitter(draft: &mut Draft<'_>, template: Template, text: &str, author: &Actor) -> Option<Outbound> {
+    let policy = draft.policy;
+    let origin = draft.ticket.origin.clone();
+    let helpdesk = origin.as_ref().and_then(|origin| policy.units.get(origin.unit.as_ref()?));
+    let mut mail = match helpdesk {
+        Some(unit) => helpdesk_mail(draft, unit, origin.as_ref()?.foreign_id.as_deref(), template, text, author),
+        None => person_mail(draft, draft.ticket.submitter.language, template, text, author),
+    };
+    let submitter = &mut draft.ticket.submitter;
+    mail.to = submitter.mailbox().clone();
+    mail.to_name = submitter.name.clone();
+    mail.in_reply_to = submitter.thread.last().cloned();
+    mail.references = submitter.thread.clone();
+    remember(&mut submitter.thread, mail.message_id.clone());
+    let party = Party::User(submitter.address.clone());
+    mail.reply_to = Some(tag::reply_address(&policy.desk, draft.ticket.id, &party));
+    Some(mail)
+}
+
+/// A copy of what the submitter hears.
+pub fn to_copy(
+    draft: &mut Draft<'_>,
+    address: &Address,
+    template: Template,
+    text: &str,
+    author: &Actor,
+) -> Option<Outbound> {
+    let mut mail = person_mail(draft, draft.ticket.submitter.language, template, text, author);
+    mail.recipient = Recipient::Copy;
+    mail.to = address.clone();
+    mail.references = draft.ticket.submitter.thread.clone();
+    mail.in_reply_to = mail.references.first().cloned();
+    let party = Party::User(address.clone());
+    mail.reply_to = Some(tag::reply_address(&draft.policy.desk, draft.ticket.id, &party));
+    Some(mail)
+}
+
+/// A copy of the dispatch for the site, where its settings ask for one.
+pub fn to_site(draft: &mut Draft<'_>, unit: &UnitName, text: &str) -> Option<Outbound> {
+    let policy = draft.policy;
+    let site = draft.ticket.site.as_ref().and_then(|name| policy.sites.find(name)).filter(|site| site.unit == *unit)?;
+    let address = site.copy.clone()?;
+    let by = Actor::User(draft.ticket.submitter.address.clone());
+    let mut mail = person_mail(draft, policy.units.get(unit)?.language, Template::SiteCopy, text, &by);
+    (mail.recipient, mail.to) = (Recipient::Site, address);
+    Some(mail)
+}
+
+/// A mail that looks like a person's: real envelope sender, no marks, the helpdesk's own tag beside the desk's.
+fn helpdesk_mail(
+    draft: &mut Draft<'_>,
+    unit: &Unit,
+    foreign_id: Option<&str>,
+    template: Template,
+    text: &str,
+    author: &Actor,
+) -> Outbound {
+    let mut mail = blank(draft, template, unit.language, text, author);
+    let desk = &draft.policy.desk;
+    let number = draft.ticket.mails_sent;
+    mail.to = unit.address.clone();
+    mail.subject = unit_subject(draft.policy, &draft.ticket, unit, foreign_id);
+    mail.envelope_sender = Some(tag::envelope_address(desk, draft.ticket.id, number));
+    mail.leave_out = unit.dialect.writing().leave_out.clone();
+    mail.words.foreign_id = foreign_id.unwrap_or_default().to_owned();
+    (mail.words.block, mail.attachments) = machine_form(draft, unit, template, mail.attachments);
+    mail
+}
+
+/// A mail to a person. What no person asked for, and no person wrote, says so and has the null sender.
+fn person_mail(draft: &mut Draft<'_>, language: Language, template: Template, text: &str, author: &Actor) -> Outbound {
+    let mut mail = blank(draft, template, language, text, author);
+    let number = draft.ticket.mails_sent;
+    mail.automatic = match template {
+        Template::Receipt | Template::Reopened => Some(Automatic::Replied),
+        Template::Solution | Template::Unsolved | Template::SiteCopy => Some(Automatic::Generated),
+        _ => None,
+    };
+    if mail.automatic.is_none() {
+        mail.envelope_sender = Some(tag::envelope_address(&draft.policy.desk, draft.ticket.id, number));
+    }
+    mail
+}
+
+/// What every mail has; counts it.
+fn blank(draft: &mut Draft<'_>, template: Template, language: Language, text: &str, author: &Actor) -> Outbound {
+    draft.ticket.mails_sent += 1;
+    let (desk, ticket) = (&draft.policy.desk, &draft.ticket);
+    let (attachments, cut) = passed_on(draft, template);
+    Outbound {
+        ticket: Some((ticket.id, ticket.mails_sent)),
+        recipient: Recipient::User,
+        to: ticket.submitter.mailbox().clone(),
+        to_name: None,
+        template,
+        language,
+        subject: format!("{} {}", desk.tags.write(ticket.id), ticket.subject),
+        words: Words { cut, ..words(draft, template, text, author) },
+        message_id: tag::message_id(desk, ticket.id, ticket.mails_sent),
+        in_reply_to: None,
+        references: Vec::new(),
+        reply_to: None,
+        envelope_sender: None,
+        automatic: None,
+        headers: Vec::new(),
+        leave_out: Vec::new(),
+        attachments,
+    }
+}
+
+/// One subject form for the life of a leg: the desk's tag, the helpdesk's own where known, the title made harmless.
+fn unit_subject(policy: &Policy, ticket: &Ticket, unit: &Unit, foreign_id: Option<&str>) -> String {
+    let tags = &policy.desk.tags;
+    let ours = match unit.dialect.writing().tag {
+        TagForm::Short => tags.write(ticket.id),
+        TagForm::Historic => tags.write_historic(ticket.id),
+    };
+    let theirs = foreign_id.and_then(|id| unit.dialect.own_tag(id, &unit.parameters));
+    let title = unit.dialect.defuse(&ticket.subject);
+    [Some(ours), theirs, Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn made_id(form: &str, foreign_id: &str, unit: &Unit) -> Option<MessageId> {
+    let filled = form.replace("{id}", foreign_id).replace("{host}", unit.address.domain());
+    let filled = unit.parameters.iter().fold(filled, |text, (name, value)| text.replace(&format!("{{{name}}}"), value));
+    MessageId::parse(&filled)
+}
+
+fn remember(thread: &mut Vec<MessageId>, id: MessageId) {
+    thread.push(id);
+    if thread.len() > THREAD {
+        // The first one is the root of everybody's thread and stays.
+        thread.remove(1);
+    }
+}
+
+fn words(draft: &Draft<'_>, template: Template, text: &str, author: &Actor) -> Words {
+    let (desk, ticket) = (&draft.policy.desk, &draft.ticket);
+    let text_of = |value: &Option<String>| value.clone().unwrap_or_default();
+    let quoted = if template.is_for_users() { quote(&ticket.description) } else { String::new() };
+    Words {
+        desk: desk.display_name.clone(),
+        desk_address: desk.address.to_string(),
+        ticket: ticket.id.to_string(),
+        tag: desk.tags.write(ticket.id),
+        title: ticket.subject.clone(),
+        status: ticket.status.to_string(),
+        priority: ticket.priority.words().to_owned(),
+        kind: ticket.kind.words().to_owned(),
+        vo: text_of(&ticket.vo),
+        site: text_of(&ticket.site),
+        unit: ticket.unit.as_ref().map(ToString::to_string).unwrap_or_default(),
+        type_of_problem: text_of(&ticket.type_of_problem),
+        created: ticket.created.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        submitter: submitter_name(ticket),
+        author: author_name(draft, author),
+        text: text.to_owned(),
+        quoted,
+        hints: if template == Template::Dispatch { ticket.flags.join("\n") } else { String::new() },
+        reopen_days: draft.policy.limits.reopen_days.to_string(),
+        ..Words::default()
+    }
+}
+
+fn submitter_name(ticket: &Ticket) -> String {
+    match &ticket.submitter.name {
+        Some(name) => format!("{name} <{}>", ticket.submitter.address),
+        None => ticket.submitter.address.to_string(),
+    }
+}
+
+fn author_name(draft: &Draft<'_>, author: &Actor) -> String {
+    match author {
+        Actor::Desk | Actor::Operator(_) => draft.policy.desk.display_name.clone(),
+        Actor::Stranger(who) => who.clone(),
+        Actor::Unit(unit) => unit.to_string(),
+        Actor::User(address) if draft.ticket.submitter.is(address) => submitter_name(&draft.ticket),
+        Actor::User(address) => address.to_string(),
+    }
+}
+
+fn quote(text: &str) -> String {
+    let mut lines: Vec<String> =
+        text.lines().take(QUOTED_LINES).map(|line| format!("> {line}").trim_end().to_owned()).collect();
+    if text.lines().count() > QUOTED_LINES {
+        lines.push("> […]".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// The mail's attachments that go along with its text, within the limit, and a sentence about what did not.
+fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String) {
+    let carries = matches!(
+        template,
+        Template::Comment
+            | Template::CommentUnit
+            | Template::Dispatch
+            | Template::Question
+            | Template::ReopenedUnit
+            | Template::Solution
+            | Template::Unsolved
+    );
+    let Some(case) = draft.case.filter(|_| carries) else { return (Vec::new(), String::new()) };
+    let mut room = draft.policy.limits.passed_on_bytes;
+    let (mut kept, mut left) = (Vec::new(), Vec::new());
+    for attachment in &case.mail.attachments {
+        match room.checked_sub(attachment.bytes.len()) {
+            Some(rest) => {
+                room = rest;
+                kept.push(attachment.clone());
+            }
+            None => left.push(format!("{} ({} bytes)", attachment.name, attachment.bytes.len())),
+        }
+    }
+    let cut = match left.is_empty() {
+        true => String::new(),
+        false => format!("Too large to be passed on, kept at the desk: {}.", left.join(", ")),
+    };
+    (kept, cut)
+}
+
+/// The ticket's fields in the form that the helpdesk reads: lines for the text, or an XML attachment.
+fn machine_form(
+    draft: &Draft<'_>,
+    unit: &Unit,
+    template: Template,
+    mut attachments: Vec<Attachment>,
+) -> (String, Vec<Attachment>) {
+    let ticket = &draft.ticket;
+    if template != Template::Dispatch {
+        return (String::new(), attachments);
+    }
+    match unit.dialect.writing().block {
+        BlockForm::None => (String::new(), attachments),
+        BlockForm::Lines => (block::write_lines(&fields(ticket)), attachments),
+        BlockForm::Xml => {
+            let mut all = fields(ticket);
+            all.push((Field::Status, ticket.status.words().to_owned()));
+            all.push((Field::Description, cut_description(draft)));
+            let bytes = block::write_xml(&all).into_bytes();
+            let name = format!("ticket-{}.xml", ticket.id);
+            attachments.insert(0, Attachment { name, media_type: "application/xml".to_owned(), bytes });
+            (block::write_lines(&fields(ticket)), attachments)
+        }
+    }
+}
+
+/// The fields of a dispatch. Status and description are not among them: a helpdesk that echoes the lines must not be
+/// read as one that changes them.
+fn fields(ticket: &Ticket) -> Vec<(Field, String)> {
+    let origin = ticket.origin.as_ref();
+    let values = [
+        (Field::RequestId, Some(ticket.id.to_string())),
+        (Field::SubmitterName, ticket.submitter.name.clone()),
+        (Field::SubmitterMail, Some(ticket.submitter.address.to_string())),
+        (Field::Vo, ticket.vo.clone()),
+        (Field::Site, ticket.site.clone()),
+        (Field::TypeOfProblem, ticket.type_of_problem.clone()),
+        (Field::Priority, Some(ticket.priority.words().to_owned())),
+        (Field::TicketType, Some(ticket.kind.words().to_owned())),
+        (Field::TimeOfProblem, ticket.time_of_problem.clone()),
+        (Field::OriginSystem, origin.map(|origin| origin.system.clone())),
+        (Field::ResponsibleUnit, ticket.unit.as_ref().map(ToString::to_string)),
+    ];
+    values.into_iter().filter_map(|(field, value)| value.map(|value| (field, value))).collect()
+}
+
+/// A peer that reads the XML form takes no more than a set number of characters; the mail's text has all of them.
+fn cut_description(draft: &Draft<'_>) -> String {
+    let (text, most) = (&draft.ticket.description, draft.policy.limits.xml_description_chars);
+    if text.chars().count() <= most {
+        return text.clone();
+    }
+    let mark = "\n[cut here, the whole text is in the mail]";
+    text.chars().take(most.saturating_sub(mark.len())).chain(mark.chars()).collect()
+}

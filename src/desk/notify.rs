@@ -1,0 +1,190 @@
+//! Who hears of what: the one place where facts become mails.
+//!
+//! Each fact makes at most one mail per recipient. What a unit said internally, and its ids, reach nobody but the desk
+//! and that unit: a mail is built from the ticket and from one public text, never from another mail.
+
+use super::decision::{Outbound, Recipient, Template};
+use super::draft::Draft;
+use super::event::{Actor, Event, Visibility};
+use super::leg::Notice;
+use super::letter;
+use super::policy::UnitName;
+use super::trail::Reason;
+
+/// All mails of a draft, in the order of its facts.
+pub fn mails(draft: &mut Draft<'_>) -> Vec<Outbound> {
+    let mut mails = Vec::new();
+    for (actor, event) in draft.events.clone() {
+        of_event(draft, &actor, &event, &mut mails);
+    }
+    mails
+}
+
+fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec<Outbound>) {
+    match event {
+        Event::Opened => receipt(draft, mails),
+        Event::Assigned { unit, .. } => dispatch(draft, unit, mails),
+        Event::Asked { text, .. } => to_users(draft, Template::Question, actor, text, mails),
+        Event::Commented { visibility: Visibility::Public, text } => comment(draft, actor, text, mails),
+        Event::Solved { text } => ended(draft, Template::Solution, actor, text, mails),
+        Event::Unsolved { text } => ended(draft, Template::Unsolved, actor, text, mails),
+        Event::Reopened { text } => reopened(draft, actor, text, mails),
+        Event::HandedOver { from, to, .. } => {
+            let mail = letter::to_unit(draft, from, Template::HandoverAcknowledged, "", actor);
+            mails.extend(mail.map(|mut mail| {
+                mail.words.other_unit = to.to_string();
+                mail
+            }));
+        }
+        Event::Refused { unit, reason } => {
+            mails.extend(letter::to_unit(draft, unit, Template::RefusalAcknowledged, reason, actor));
+        }
+        Event::Withdrawn { unit } => mails.extend(letter::to_unit(draft, unit, Template::Withdrawn, "", actor)),
+        Event::SolutionWithoutText { unit } => once(draft, unit, Notice::SolutionText, "", mails),
+        Event::LineNotUnderstood { unit, lines } => {
+            once(draft, unit, Notice::LineNotUnderstood, &lines.join("\n"), mails)
+        }
+        Event::LateMail { unit, .. } => once(draft, unit, Notice::TicketEnded, "", mails),
+        Event::DeliveryFailed { recipient, report, .. } => {
+            let why = report.diagnostic.as_deref().or(report.status.as_deref()).unwrap_or("no reason was given");
+            tpm(draft, &format!("Mail to {recipient} could not be delivered: {why}"), mails);
+        }
+        _ => {}
+    }
+}
+
+/// The user hears that the desk has the mail; not a machine, not a list, not a helpdesk.
+fn receipt(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
+    let Some(case) = draft.case else { return };
+    let silent = if case.unit.is_some() {
+        Some("a registered unit is never answered automatically".to_owned())
+    } else if case.signals.automatic() {
+        Some("its mail carries an automatic mark".to_owned())
+    } else {
+        None
+    };
+    match silent {
+        Some(because) => draft.because(Reason::NotAnswered { because }),
+        None => {
+            let mail = letter::to_submitter(draft, Template::Receipt, "", &Actor::Desk);
+            push_limited(draft, mail, mails);
+        }
+    }
+}
+
+fn dispatch(draft: &mut Draft<'_>, unit: &UnitName, mails: &mut Vec<Outbound>) {
+    let text = draft.ticket.description.clone();
+    let by = Actor::User(draft.ticket.submitter.address.clone());
+    mails.extend(letter::to_unit(draft, unit, Template::Dispatch, &text, &by));
+    mails.extend(letter::to_site(draft, unit, &text));
+}
+
+/// A public comment goes to everybody concerned but the one who wrote it.
+fn comment(draft: &mut Draft<'_>, actor: &Actor, text: &str, mails: &mut Vec<Outbound>) {
+    if !matches!(actor, Actor::User(_)) {
+        to_users(draft, Template::Comment, actor, text, mails);
+    }
+    if !matches!(actor, Actor::Unit(_)) {
+        to_current_unit(draft, Template::CommentUnit, text, actor, mails);
+    }
+}
+
+fn ended(draft: &mut Draft<'_>, template: Template, actor: &Actor, text: &str, mails: &mut Vec<Outbound>) {
+    to_users(draft, template, actor, text, mails);
+    let unit = match actor {
+        Actor::Unit(unit) => Some(unit.clone()),
+        _ => draft.ticket.unit.clone(),
+    };
+    if let Some(unit) = unit {
+        mails.extend(letter::to_unit(draft, &unit, Template::SolutionAcknowledged, text, actor));
+    }
+}
+
+fn reopened(draft: &mut Draft<'_>, actor: &Actor, text: &str, mails: &mut Vec<Outbound>) {
+    if matches!(actor, Actor::User(_)) {
+        let mail = letter::to_submitter(draft, Template::Reopened, "", &Actor::Desk);
+        push_limited(draft, mail, mails);
+    } else {
+        to_users(draft, Template::Reopened, actor, text, mails);
+    }
+    to_current_unit(draft, Template::ReopenedUnit, text, actor, mails);
+    if draft.ticket.unit.as_ref() != Some(&draft.policy.default_unit) {
+        tpm(draft, "The user was not content with the solution and has reopened the ticket.", mails);
+    }
+}
+
+fn to_users(draft: &mut Draft<'_>, template: Template, actor: &Actor, text: &str, mails: &mut Vec<Outbound>) {
+    mails.extend(letter::to_submitter(draft, template, text, actor));
+    for address in draft.ticket.cc.clone() {
+        mails.extend(letter::to_copy(draft, &address, template, text, actor));
+    }
+}
+
+fn to_current_unit(draft: &mut Draft<'_>, template: Template, text: &str, actor: &Actor, mails: &mut Vec<Outbound>) {
+    if let Some(unit) = draft.ticket.unit.clone() {
+        mails.extend(letter::to_unit(draft, &unit, template, text, actor));
+    }
+}
+
+/// The triaging unit hears of something outside the path of a ticket.
+fn tpm(draft: &mut Draft<'_>, why: &str, mails: &mut Vec<Outbound>) {
+    let unit = draft.policy.default_unit.clone();
+    draft.flag(why);
+    let mail = letter::to_unit(draft, &unit, Template::TpmNotice, why, &Actor::Desk);
+    push_limited(draft, mail, mails);
+}
+
+/// What a unit is told once per leg.
+fn once(draft: &mut Draft<'_>, unit: &UnitName, notice: Notice, text: &str, mails: &mut Vec<Outbound>) {
+    let fresh = draft.ticket.leg_mut(unit).is_some_and(|leg| leg.said.insert(notice));
+    if !fresh {
+        let because = format!("{unit} was told before");
+        return draft.because(Reason::NotAnswered { because });
+    }
+    let template = match notice {
+        Notice::LineNotUnderstood => Template::LineNotUnderstood,
+        Notice::SolutionText => Template::SolutionTextWanted,
+        Notice::TicketEnded => Template::TicketEnded,
+        // Operators are told of this one; the unit is left in peace.
+        Notice::OnManual => return,
+    };
+    let mail = letter::to_unit(draft, unit, template, text, &Actor::Desk);
+    push_limited(draft, mail, mails);
+}
+
+/// Takes a mail unless a limit on automatic mail is reached: then the leg goes on manual and TPM is asked to look, once.
+fn push_limited(draft: &mut Draft<'_>, mail: Option<Outbound>, mails: &mut Vec<Outbound>) {
+    let Some(mail) = mail else { return };
+    match limit_reached(draft, &mail, mails) {
+        None => mails.push(mail),
+        Some(limit) => {
+            draft.because(Reason::LimitReached { limit: limit.clone() });
+            if let Recipient::Unit(unit) = &mail.recipient
+                && let Some(leg) = draft.ticket.leg_mut(unit)
+            {
+                leg.manual = true;
+                leg.said.insert(Notice::OnManual);
+            }
+            draft.flag(format!("Automatic mail to {} is held back: {limit}.", mail.to));
+        }
+    }
+}
+
+fn limit_reached(draft: &Draft<'_>, mail: &Outbound, mails: &[Outbound]) -> Option<String> {
+    let limits = &draft.policy.limits;
+    let limited = |other: &&Outbound| other.template.is_limited();
+    let here = mails.iter().filter(limited).count() as u32;
+    let in_ticket = draft.snapshot.answers_in_ticket.get(&draft.ticket.id).copied().unwrap_or_default() + here;
+    let is_correspondent = draft.case.and_then(|case| case.mail.sender()).is_some_and(|sender| *sender == mail.to);
+    if let Recipient::Unit(unit) = &mail.recipient
+        && draft.ticket.leg(unit).is_some_and(|leg| leg.manual)
+    {
+        return Some(format!("the leg at {unit} is on manual"));
+    }
+    if in_ticket >= limits.answers_per_ticket {
+        return Some(format!("{in_ticket} automatic mails in this ticket within an hour"));
+    }
+    let to_them = draft.snapshot.answers_to_correspondent;
+    (is_correspondent && to_them >= limits.answers_per_correspondent)
+        .then(|| format!("{to_them} automatic mails to this address within an hour"))
+}

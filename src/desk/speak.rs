@@ -1,0 +1,132 @@
+//! Who speaks, and what proves it (protocol section 7). A tag grants nothing, a header `From` alone proves nothing.
+
+use super::case::Case;
+use super::event::Actor;
+use super::matching::Match;
+use super::policy::{Policy, Trust, Unit, UnitName};
+use super::tag::Party;
+use super::ticket::Ticket;
+use super::trail::{Proof, Reason};
+use crate::mail::Address;
+use crate::mail::authres::Alignment;
+
+/// The part that a sender has in a ticket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Gets copies: may comment, not verify or reopen.
+    Copy,
+    /// Neither proven nor known.
+    Stranger,
+    Submitter,
+    Unit(UnitName),
+}
+
+/// A sender, judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speaker {
+    pub role: Role,
+    pub proof: Proof,
+    /// The address has a part in the ticket, proven or not.
+    pub listed: bool,
+    pub trail: Vec<Reason>,
+}
+
+impl Speaker {
+    /// As history names them.
+    pub fn actor(&self, case: &Case<'_>) -> Actor {
+        match (&self.role, case.mail.sender()) {
+            (Role::Unit(unit), _) => Actor::Unit(unit.clone()),
+            (Role::Submitter | Role::Copy, Some(address)) => Actor::User(address.clone()),
+            (_, Some(address)) => Actor::Stranger(address.to_string()),
+            (_, None) => Actor::Stranger("nobody".to_owned()),
+        }
+    }
+
+    /// Proven by more than its own word.
+    pub fn is_strong(&self) -> bool {
+        matches!(self.proof, Proof::Token | Proof::Dkim | Proof::AuthenticationResults)
+    }
+}
+
+/// Who speaks on a known ticket.
+pub fn on_ticket(policy: &Policy, case: &Case<'_>, found: &Match, ticket: &Ticket) -> Speaker {
+    let Some(address) = case.mail.sender() else { return judged(case, Role::Stranger, Proof::None, false) };
+    let holds = |party: &Party| found.tokens.iter().any(|(id, owner)| *id == ticket.id && owner == party);
+    let unit = case.unit.filter(|unit| has_part(policy, ticket, unit));
+    let as_unit = unit.map(|unit| {
+        let token = holds(&Party::Unit(unit.name.clone()));
+        (Role::Unit(unit.name.clone()), proof(case, unit.trust, token))
+    });
+    let user = user_role(case, ticket, address).map(|role| {
+        let token = holds(&Party::User(ticket.submitter.address.clone())) || holds(&Party::User(address.clone()));
+        (role, proof(case, policy.desk.submitter_trust, token))
+    });
+    // A helpdesk that brought the ticket may also have to work on it: its token says as which it writes; else it works.
+    let best = match (as_unit, user) {
+        (Some((_, by)), Some(user)) if by != Proof::Token && user.1 == Proof::Token => Some(user),
+        (Some(unit), _) => Some(unit),
+        (None, user) => user,
+    };
+    match best {
+        Some((role, Proof::None)) => {
+            let mut speaker = judged(case, Role::Stranger, Proof::None, true);
+            if let Role::Unit(unit) = role {
+                speaker.trail.insert(0, Reason::Unproven { unit });
+            }
+            speaker
+        }
+        Some((role, proof)) => judged(case, role, proof, true),
+        None => judged(case, Role::Stranger, Proof::None, false),
+    }
+}
+
+/// Who opens a ticket: a proven unit, or a user.
+pub fn on_new(policy: &Policy, case: &Case<'_>) -> Speaker {
+    let as_unit = case.unit.map(|unit| (unit, proof(case, unit.trust, false)));
+    match as_unit {
+        Some((unit, by)) if by != Proof::None => judged(case, Role::Unit(unit.name.clone()), by, true),
+        _ => {
+            let mut speaker = judged(case, Role::Submitter, proof(case, policy.desk.submitter_trust, false), true);
+            if let Some((unit, _)) = as_unit {
+                speaker.trail.insert(0, Reason::Unproven { unit: unit.name.clone() });
+            }
+            speaker
+        }
+    }
+}
+
+/// A unit has a part where it holds or held a leg; the triaging unit also where it was asked to look.
+fn has_part(policy: &Policy, ticket: &Ticket, unit: &Unit) -> bool {
+    ticket.leg(&unit.name).is_some() || (unit.name == policy.default_unit && !ticket.flags.is_empty())
+}
+
+fn user_role(case: &Case<'_>, ticket: &Ticket, address: &Address) -> Option<Role> {
+    let brought_it =
+        |unit: &Unit| ticket.origin.as_ref().is_some_and(|origin| origin.unit.as_ref() == Some(&unit.name));
+    if ticket.submitter.is(address) || case.unit.is_some_and(brought_it) {
+        return Some(Role::Submitter);
+    }
+    ticket.cc.contains(address).then_some(Role::Copy)
+}
+
+/// The best proof that the policy accepts. A mail with an unclear author is never proven; a failed authentication beats
+/// every trust by address.
+fn proof(case: &Case<'_>, trust: Trust, token: bool) -> Proof {
+    let plain = case.mail.author.plain;
+    match (token, trust, case.alignment) {
+        _ if !plain => Proof::None,
+        (true, _, _) => Proof::Token,
+        (false, Trust::Dkim | Trust::Address, Alignment::Pass) => Proof::AuthenticationResults,
+        (false, Trust::Address, Alignment::Unknown) => Proof::Address,
+        _ => Proof::None,
+    }
+}
+
+fn judged(case: &Case<'_>, role: Role, proof: Proof, listed: bool) -> Speaker {
+    let mut speaker = Speaker { role, proof, listed, trail: Vec::new() };
+    if case.alignment == Alignment::Fail {
+        speaker.trail.push(Reason::AuthenticationFailed);
+    }
+    speaker.trail.push(Reason::Speaker { actor: speaker.actor(case), proof });
+    speaker
+}

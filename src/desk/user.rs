@@ -1,0 +1,93 @@
+//! A user's mail to a known ticket: a comment, an answer, a confirmation, a reopening.
+
+use super::case::Case;
+use super::decision::Verdict;
+use super::draft::Draft;
+use super::event::{Actor, Event, Visibility};
+use super::leg::LegState;
+use super::ticket::{Status, Ticket};
+use super::workdays;
+use crate::mail::control::{AskedStatus, Control};
+use crate::mail::reply;
+
+/// What a user's mail comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserAct {
+    /// The ticket has changed, or a text was kept.
+    Done(Verdict),
+    /// The ticket can't change any more: the mail opens a new one.
+    OpenNew,
+}
+
+/// Whether nothing a user writes can change the ticket any more: verified, closed, or past the days for reopening.
+pub fn is_past(draft: &Draft<'_>) -> bool {
+    let ticket: &Ticket = &draft.ticket;
+    let zone = &draft.policy.desk.time_zone;
+    let expired = |ended| workdays::between(ended, draft.now, zone) > draft.policy.limits.reopen_days;
+    ticket.status.is_final() || (!ticket.status.is_open() && ticket.ended.is_some_and(expired))
+}
+
+/// Applies a mail of the submitter (`own`), or of somebody who gets copies.
+pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, own: bool) -> UserAct {
+    if case.signals.automatic() {
+        draft.note("An automatic answer from the user's side was kept and changes nothing.");
+        draft.keep_status("no person wrote the mail");
+        return UserAct::Done(Verdict::Report);
+    }
+    let text = case.prose().to_owned();
+    let confirms = own && case.controls.lines.contains(&Control::Status(AskedStatus::Verified));
+    if draft.ticket.status.is_open() {
+        on_open(draft, actor, &text, own);
+        return UserAct::Done(Verdict::Append);
+    }
+    if confirms || (own && text.is_empty()) {
+        if is_past(draft) {
+            draft.keep_status("it can't change any more");
+            return UserAct::Done(Verdict::Append);
+        }
+        draft.keep(actor, Visibility::Internal, &text);
+        draft.status(Status::Verified);
+        draft.fact(actor, Event::Verified);
+        return UserAct::Done(Verdict::Append);
+    }
+    if is_past(draft) {
+        return UserAct::OpenNew;
+    }
+    on_ended(draft, actor, &text, own);
+    UserAct::Done(Verdict::Append)
+}
+
+fn on_open(draft: &mut Draft<'_>, actor: &Actor, text: &str, own: bool) {
+    if text.is_empty() && draft.case.is_none_or(|case| case.mail.attachments.is_empty()) {
+        return draft.note("A mail without any new text was kept.");
+    }
+    let waiting = draft.ticket.status == Status::WaitingForReply;
+    match (waiting, own) {
+        (true, true) => draft.status(Status::InProgress),
+        (true, false) => draft.keep_status("only the submitter can give the answer"),
+        _ => {}
+    }
+    draft.fact(actor, Event::Commented { visibility: Visibility::Public, text: text.to_owned() });
+}
+
+fn on_ended(draft: &mut Draft<'_>, actor: &Actor, text: &str, own: bool) {
+    if !own {
+        draft.keep_status("only the submitter can reopen it");
+        draft.keep(actor, Visibility::Internal, text);
+        return draft.flag("Somebody who gets copies wrote after the solution.");
+    }
+    if reply::only_thanks(text) {
+        draft.keep_status("the mail is only thanks");
+        return draft.keep(actor, Visibility::Internal, text);
+    }
+    draft.status(Status::Reopened);
+    draft.ticket.ended = None;
+    if let Some(unit) = draft.ticket.unit.clone() {
+        let known = draft.ticket.leg(&unit).is_some_and(|leg| leg.foreign_id().is_some());
+        draft.leg_state(&unit, if known { LegState::Acknowledged } else { LegState::Sent });
+        if let Some(leg) = draft.ticket.leg_mut(&unit) {
+            leg.said.clear();
+        }
+    }
+    draft.fact(actor, Event::Reopened { text: text.to_owned() });
+}
