@@ -4,9 +4,11 @@
 //! [`Receipt::Kept`], moves or flags them where they lay. It never opens a mail, never decides, never sees the store.
 
 pub mod files;
-pub mod imap;
 pub mod maildir;
 
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mail::Address;
@@ -114,4 +116,60 @@ pub enum Stay {
     Once,
     /// Until [`Mailroom::stopped`].
     Forever,
+}
+
+/// A fault of the settings that their syntax does not show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting, as it is called in its table.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// The settings of one source: exactly one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceSettings {
+    /// An MTA on this host delivers into a directory.
+    Maildir(maildir::Settings),
+}
+
+impl SourceSettings {
+    /// The word of its table.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Maildir(_) => "maildir",
+        }
+    }
+
+    /// All faults that can be seen without a connection.
+    pub fn problems(&self) -> Vec<Problem> {
+        match self {
+            Self::Maildir(settings) => settings.problems(),
+        }
+    }
+
+    /// Makes every path absolute by `at`, which knows the directory of the configuration.
+    pub fn resolve(&mut self, at: &dyn Fn(&Path) -> PathBuf) {
+        match self {
+            Self::Maildir(settings) => settings.path = at(&settings.path),
+        }
+    }
+}
+
+/// Works as the source called `name` until there is no more to do, or for ever.
+pub async fn run(name: &str, settings: &SourceSettings, mailroom: &Mailroom, stay: Stay) {
+    match settings {
+        SourceSettings::Maildir(settings) => maildir::run(name, settings, mailroom, stay).await,
+    }
+}
+
+/// Whether mail can be had from it: what was found, or what is wrong and what to do.
+pub async fn probe(settings: &SourceSettings) -> Result<String, String> {
+    match settings {
+        SourceSettings::Maildir(settings) => maildir::probe(settings).await,
+    }
 }
