@@ -1,6 +1,7 @@
 //! The GGUS gateway: a hub that joins helpdesks by mail.
 #![forbid(unsafe_code)]
 
+pub mod config;
 pub mod desk;
 pub mod engine;
 pub mod mail;

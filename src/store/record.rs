@@ -214,7 +214,7 @@ fn write_letter(conn: &Connection, letter: &Letter<'_>, now: Timestamp) -> Resul
         subject,
         message_id.as_str(),
         envelope_sender.as_ref().map(Address::as_str),
-        template.is_automatic(),
+        template.is_limited(),
         sql_count(letter.bytes.len()),
         micros(now),
     ];

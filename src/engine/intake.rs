@@ -1,0 +1,227 @@
+//! Taking mails in: read, inquire, look, decide, compose, record. What is recorded is durable when the batch returns.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jiff::Timestamp;
+
+use crate::desk::bounce;
+use crate::desk::case::Case;
+use crate::desk::decide::decide;
+use crate::desk::decision::{Decision, Order, Outbound, Understood, Verdict};
+use crate::desk::inquiry::Inquiry;
+use crate::desk::order;
+use crate::desk::policy::Policy;
+use crate::desk::trail::Reason;
+use crate::engine::delivery::DeadLetter;
+use crate::mail::{Digest, Mail, parse};
+use crate::render::compose::compose;
+use crate::render::template::Templates;
+use crate::source::Incoming;
+use crate::store::{Batch, Letter, Record, Store, StoreError, Taken};
+
+/// What everything here rests on; exchanged as a whole when the configuration is read again.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub policy: &'a Policy,
+    pub templates: &'a Templates,
+}
+
+/// What became of one mail.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub decision: Decision,
+    /// The same mail had been taken before.
+    pub duplicate: bool,
+}
+
+impl Outcome {
+    /// The reason to show beside the verdict: the last that was found.
+    pub fn reason(&self) -> String {
+        self.decision.trail.last().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
+/// Takes a batch of mails: all of it is durable, or an error says why none of it is.
+pub fn take(
+    rules: Rules<'_>,
+    store: &mut Store,
+    mails: &[Incoming],
+    now: Timestamp,
+) -> Result<Vec<Outcome>, StoreError> {
+    // Reading needs no store and takes most of the time, so it is done before the transaction begins.
+    let read: Vec<Option<Mail>> = mails.iter().map(|incoming| read(rules.policy, incoming)).collect();
+    store.batch(|batch| {
+        mails.iter().zip(&read).map(|(incoming, mail)| take_one(rules, batch, incoming, mail.as_ref(), now)).collect()
+    })
+}
+
+/// Reads one mail; `None` where the reader panicked.
+fn read(policy: &Policy, incoming: &Incoming) -> Option<Mail> {
+    catch_unwind(|| {
+        let mut mail = parse::parse(&incoming.raw, &policy.desk.read_limits);
+        // Where the door knows the envelope, headers need not tell; both may carry a token.
+        mail.recipients.splice(0..0, incoming.recipients.iter().cloned());
+        mail
+    })
+    .ok()
+}
+
+fn take_one(
+    rules: Rules<'_>,
+    batch: &mut Batch<'_>,
+    incoming: &Incoming,
+    mail: Option<&Mail>,
+    now: Timestamp,
+) -> Result<Outcome, StoreError> {
+    let tried = match mail {
+        Some(mail) => {
+            let attempt = |batch: &mut Batch<'_>| {
+                catch_unwind(AssertUnwindSafe(|| decide_one(rules, batch, incoming, mail, now))).map_err(|_| Poison)
+            };
+            batch.item(attempt)?
+        }
+        None => Err(Poison),
+    };
+    match tried {
+        Ok(outcome) => outcome,
+        Err(Poison) => poison(rules, batch, incoming, mail, now),
+    }
+}
+
+/// The code panicked over this mail.
+struct Poison;
+
+fn decide_one(
+    rules: Rules<'_>,
+    batch: &mut Batch<'_>,
+    incoming: &Incoming,
+    mail: &Mail,
+    now: Timestamp,
+) -> Result<Outcome, StoreError> {
+    let case = Case::read(rules.policy, mail);
+    let snapshot = batch.look(&case.inquiry(rules.policy, now))?;
+    let decision = decide(rules.policy, &case, &snapshot, now);
+    if snapshot.prior.is_some() {
+        batch.sighting(&incoming.identity, &mail.digest, now)?;
+        return Ok(Outcome { decision, duplicate: true });
+    }
+    let body_print = case.body_print();
+    let taken = taken(incoming, mail, body_print.as_ref());
+    record(rules, batch, Some(taken), &decision, now)?;
+    Ok(Outcome { decision, duplicate: false })
+}
+
+fn taken<'a>(incoming: &'a Incoming, mail: &'a Mail, body_print: Option<&'a Digest>) -> Taken<'a> {
+    Taken {
+        source: &incoming.source,
+        identity: &incoming.identity,
+        raw: &incoming.raw,
+        mail,
+        body_print,
+        sender: mail.sender(),
+    }
+}
+
+fn record(
+    rules: Rules<'_>,
+    batch: &mut Batch<'_>,
+    taken: Option<Taken<'_>>,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let bytes: Vec<Vec<u8>> = decision.outbound.iter().map(|outbound| written(rules, outbound, now)).collect();
+    let letters =
+        decision.outbound.iter().zip(&bytes).map(|(outbound, bytes)| Letter { outbound, bytes }).collect::<Vec<_>>();
+    batch.record(&Record { now, taken, decision, letters: &letters })?;
+    Ok(())
+}
+
+/// The bytes of a mail: the same for the same decision.
+pub fn written(rules: Rules<'_>, outbound: &Outbound, now: Timestamp) -> Vec<u8> {
+    let body = rules.templates.fill(outbound.template, outbound.language, &outbound.words);
+    compose(outbound, &body, &rules.policy.desk, now)
+}
+
+/// Keeps the bytes of a mail that nothing could be made of, for a person.
+fn poison(
+    rules: Rules<'_>,
+    batch: &mut Batch<'_>,
+    incoming: &Incoming,
+    mail: Option<&Mail>,
+    now: Timestamp,
+) -> Result<Outcome, StoreError> {
+    let because = "the gateway failed over this mail, please report it with its bytes".to_owned();
+    let decision = Decision {
+        verdict: Verdict::Quarantine,
+        ticket: None,
+        events: Vec::new(),
+        outbound: Vec::new(),
+        trail: vec![Reason::Quarantined { because }],
+        understood: Understood::default(),
+    };
+    let bare;
+    let mail = match mail {
+        Some(mail) => mail,
+        None => {
+            // Nothing of it is looked at but its bytes, of which a digest is made.
+            bare = Mail::unread(&incoming.raw);
+            &bare
+        }
+    };
+    let known = Inquiry { digest: Some(mail.digest.clone()), ..Inquiry::default() };
+    let duplicate = batch.look(&known)?.prior.is_some();
+    if !duplicate {
+        record(rules, batch, Some(taken(incoming, mail, None)), &decision, now)?;
+    }
+    Ok(Outcome { decision, duplicate })
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderError {
+    /// The desk refuses; the text says why and what can be done instead.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Carries out a person's order.
+pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp) -> Result<Decision, OrderError> {
+    let answer = store.batch(|batch| {
+        let inquiry = Inquiry { tickets: [order.ticket].into(), ..Inquiry::default() };
+        let snapshot = batch.look(&inquiry)?;
+        match order::decide(rules.policy, order, &snapshot, now) {
+            Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    })?;
+    answer.map_err(OrderError::Refused)
+}
+
+/// What follows from a mail that the relay gave up: the ticket learns of it, and an operator is told.
+pub fn bury(rules: Rules<'_>, store: &mut Store, dead: &DeadLetter, now: Timestamp) -> Result<(), StoreError> {
+    store.batch(|batch| {
+        let Some((ticket, number)) = dead.ticket else { return Ok(()) };
+        let inquiry = Inquiry {
+            tickets: [ticket].into(),
+            letters: [(ticket, number)].into(),
+            hour_ago: now,
+            ..Inquiry::default()
+        };
+        let snapshot = batch.look(&inquiry)?;
+        match bounce::dead_letter(rules.policy, &snapshot, ticket, number, &dead.error, now) {
+            Some(decision) => record(rules, batch, None, &decision, now),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Decides about a mail without recording anything: what `explain` shows.
+pub fn rehearse(rules: Rules<'_>, store: &mut Store, mail: &Mail, now: Timestamp) -> Result<Decision, StoreError> {
+    let case = Case::read(rules.policy, mail);
+    store.batch(|batch| {
+        let snapshot = batch.look(&case.inquiry(rules.policy, now))?;
+        Ok(decide(rules.policy, &case, &snapshot, now))
+    })
+}
