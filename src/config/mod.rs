@@ -1,0 +1,138 @@
+//! Configuration: files to a [`Policy`] and a [`Plant`], or to a list of everything that is wrong with them.
+//!
+//! All problems of all files come at once, each with file, line, key and a hint. What comes out is valid by construction:
+//! nothing behind this module checks a setting again.
+
+mod document;
+mod gateway;
+mod problem;
+mod routing;
+pub mod sample;
+pub mod secret;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub use gateway::{LogFormat, LogSettings};
+pub use problem::{Problem, Problems, Severity};
+
+use crate::desk::policy::Policy;
+use crate::engine::delivery::OutboxSettings;
+use crate::relay::RelaySettings;
+use crate::source::SourceSettings;
+use problem::Report;
+
+/// Everything that is configured.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub policy: Policy,
+    pub plant: Plant,
+    /// What works and should not stay as it is.
+    pub warnings: Vec<Problem>,
+}
+
+/// The machinery around the desk: where mail comes in, where it goes out, where things are kept.
+#[derive(Clone, Debug)]
+pub struct Plant {
+    /// The file that was read; what it names is relative to its directory.
+    pub config: PathBuf,
+    pub store: PathBuf,
+    pub sources: BTreeMap<String, SourceSettings>,
+    pub relay: RelaySettings,
+    /// Mail templates that replace the built-in ones.
+    pub templates: Option<PathBuf>,
+    pub outbox: OutboxSettings,
+    /// Number of the first ticket of a new store.
+    pub first_ticket: u64,
+    pub log: LogSettings,
+}
+
+/// Reads and checks `gateway.toml` and every file that it names.
+pub fn load(gateway_toml: &Path) -> Result<Loaded, Problems> {
+    let mut report = Report::default();
+    let Some(text) = report.read_file(gateway_toml) else { return Err(report.into_problems()) };
+    let base = gateway_toml.parent().unwrap_or(Path::new("."));
+    let files = Disk { base: base.to_owned() };
+    check(gateway_toml, &text, &files, report)
+}
+
+/// The same from texts, for tests and rehearsals: relative paths name nothing, the secret is given.
+pub fn from_texts(gateway: &str, routing: &str, secret: &[u8]) -> Result<Loaded, Problems> {
+    let files = Texts { routing: routing.to_owned(), secret: secret.to_vec() };
+    check(Path::new("gateway.toml"), gateway, &files, Report::default())
+}
+
+/// Where the files behind `gateway.toml` come from.
+trait Files {
+    fn routing(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)>;
+    fn secrets(&self, name: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String>;
+    /// Dialect files beside the built-in ones: name, file, text.
+    fn dialects(&self, folder: &Path, report: &mut Report) -> Vec<(String, PathBuf, String)>;
+    fn at(&self, path: &Path) -> PathBuf;
+}
+
+struct Disk {
+    base: PathBuf,
+}
+
+struct Texts {
+    routing: String,
+    secret: Vec<u8>,
+}
+
+impl Files for Disk {
+    fn routing(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)> {
+        let path = self.at(name);
+        report.read_file(&path).map(|text| (path, text))
+    }
+
+    fn secrets(&self, name: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String> {
+        secret::read(&self.at(name))
+    }
+
+    fn dialects(&self, folder: &Path, report: &mut Report) -> Vec<(String, PathBuf, String)> {
+        let folder = self.at(folder);
+        let Ok(entries) = std::fs::read_dir(&folder) else { return Vec::new() };
+        let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        paths.sort();
+        let files = paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+        let named = files.filter_map(|path| Some((path.file_stem()?.to_string_lossy().into_owned(), path)));
+        named.filter_map(|(name, path)| report.read_file(&path).map(|text| (name, path, text))).collect()
+    }
+
+    fn at(&self, path: &Path) -> PathBuf {
+        self.base.join(path)
+    }
+}
+
+impl Files for Texts {
+    fn routing(&self, _: &Path, _: &mut Report) -> Option<(PathBuf, String)> {
+        Some((PathBuf::from("routing.toml"), self.routing.clone()))
+    }
+
+    fn secrets(&self, _: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String> {
+        Ok((vec![self.secret.clone()], None))
+    }
+
+    fn dialects(&self, _: &Path, _: &mut Report) -> Vec<(String, PathBuf, String)> {
+        Vec::new()
+    }
+
+    fn at(&self, path: &Path) -> PathBuf {
+        path.to_owned()
+    }
+}
+
+fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Result<Loaded, Problems> {
+    let gateway = gateway::read(path, text, files, &mut report);
+    let routed = gateway.as_ref().and_then(|gateway| routing::read(gateway, files, &mut report));
+    match (gateway, routed) {
+        (Some(gateway), Some(routing)) if !report.has_errors() => {
+            let (plant, desk, limits) = gateway.into_parts();
+            let routing::Routing { units, default_unit, sites, rules } = routing;
+            let policy = Policy { desk, units, default_unit, sites, rules, limits };
+            Ok(Loaded { policy, plant, warnings: report.into_problems().0 })
+        }
+        _ => Err(report.into_problems()),
+    }
+}

@@ -1,0 +1,38 @@
+//! The sample configuration, as `init` writes it: it runs as it is, and names every setting.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::secret;
+
+/// The sample files by name.
+pub const FILES: [(&str, &str); 2] = [
+    ("gateway.toml", include_str!("../../config/gateway.toml")),
+    ("routing.toml", include_str!("../../config/routing.toml")),
+];
+
+/// What `init` did with one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Written {
+    Kept(PathBuf),
+    New(PathBuf),
+}
+
+/// Writes the samples and a new secret into a directory, which is made; what is there stays as it is.
+pub fn init(directory: &Path) -> io::Result<Vec<Written>> {
+    std::fs::create_dir_all(directory)?;
+    let mut written = Vec::new();
+    for (name, text) in FILES {
+        let path = directory.join(name);
+        if path.exists() {
+            written.push(Written::Kept(path));
+        } else {
+            std::fs::write(&path, text)?;
+            written.push(Written::New(path));
+        }
+    }
+    let path = directory.join("secret");
+    let fresh = secret::create(&path)?;
+    written.push(if fresh { Written::New(path) } else { Written::Kept(path) });
+    Ok(written)
+}
