@@ -1,0 +1,257 @@
+//! Conversations: plain text files in which people, helpdesks and the desk write to each other, run through the real
+//! engine and store. `UPDATE=1` writes what happened into the files; the lines that begin with `?` are never changed.
+//!
+//! A file is a list of blocks. `> who` opens a mail (raw, up to a line with a single dot), `$ command` an order of a
+//! person, `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
+//! `< template to recipient: subject` for each mail sent. `? N has …` and `? N lacks …` look into mail number N,
+//! `? trail has …` into the reasons, `? ticket has …` into the ticket as JSON.
+//!
+//! In a mail `{id N}` is the Message-ID of sent mail N, `{reply N}` its Reply-To, `{envelope N}` its envelope sender.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use ggus_gateway::config::{self, Loaded};
+use ggus_gateway::desk::decision::{Act, Decision, Order, Outbound};
+use ggus_gateway::desk::policy::UnitName;
+use ggus_gateway::desk::ticket::TicketId;
+use ggus_gateway::engine::intake::{self, Rules};
+use ggus_gateway::render::template::Templates;
+use ggus_gateway::source::Incoming;
+use ggus_gateway::store::Store;
+use jiff::{SignedDuration, Timestamp};
+
+const GATEWAY: &str = include_str!("conversations/world/gateway.toml");
+const ROUTING: &str = include_str!("conversations/world/routing.toml");
+
+/// One desk and everything that it has sent.
+struct World {
+    loaded: Loaded,
+    templates: Templates,
+    store: Store,
+    now: Timestamp,
+    sent: Vec<(Outbound, String)>,
+    last: Option<Decision>,
+    mails: usize,
+}
+
+impl World {
+    fn new(settings: &str) -> Self {
+        let routing = format!("{ROUTING}\n");
+        let gateway = format!("{GATEWAY}\n{settings}\n");
+        let loaded = config::from_texts(&gateway, &routing, &[7; 32]).unwrap_or_else(|problems| panic!("{problems}"));
+        Self {
+            loaded,
+            templates: Templates::built_in(),
+            store: Store::in_memory().unwrap(),
+            // A Monday morning.
+            now: "2026-11-23T09:00:00Z".parse().unwrap(),
+            sent: Vec::new(),
+            last: None,
+            mails: 0,
+        }
+    }
+
+    fn mail(&mut self, who: &str, text: &str) {
+        self.mails += 1;
+        let mut raw = self.filled(text);
+        let head_end = raw.find("\n\n").map_or(raw.len(), |at| at + 1);
+        let mut head = String::new();
+        for (name, value) in [
+            ("From:", format!("From: {who}")),
+            ("To:", "To: support@ggus.example".to_owned()),
+            ("Message-ID:", format!("Message-ID: <in-{}@test.example>", self.mails)),
+            ("Date:", format!("Date: {}", self.now.strftime("%a, %d %b %Y %H:%M:%S +0000"))),
+        ] {
+            if !raw[..head_end].to_lowercase().lines().any(|line| line.starts_with(&name.to_lowercase())) {
+                writeln!(head, "{value}").unwrap();
+            }
+        }
+        raw.insert_str(0, &head);
+        let raw = raw.lines().filter(|line| *line != "Message-ID: none").collect::<Vec<_>>().join("\r\n").into_bytes();
+        let incoming = Incoming {
+            source: "talk".to_owned(),
+            identity: format!("talk:{}", self.mails),
+            recipients: Vec::new(),
+            raw,
+        };
+        let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
+        let outcome = intake::take(rules, &mut self.store, &[incoming], self.now).unwrap().remove(0);
+        self.remember(outcome.decision);
+    }
+
+    fn remember(&mut self, decision: Decision) {
+        for outbound in &decision.outbound {
+            let body = self.templates.fill(outbound.template, outbound.language, &outbound.words);
+            let head = String::from_utf8(intake::written(
+                Rules { policy: &self.loaded.policy, templates: &self.templates },
+                outbound,
+                self.now,
+            ))
+            .unwrap_or_default();
+            let head = head.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n", "\n");
+            self.sent.push((outbound.clone(), format!("{head}\n\n{body}")));
+        }
+        self.last = Some(decision);
+    }
+
+    fn filled(&self, text: &str) -> String {
+        let mut out = text.to_owned();
+        for (at, (outbound, _)) in self.sent.iter().enumerate() {
+            let number = at + 1;
+            let address = |address: &Option<_>| address.as_ref().map(ToString::to_string).unwrap_or_default();
+            out = out.replace(&format!("{{id {number}}}"), &outbound.message_id.to_string());
+            out = out.replace(&format!("{{reply {number}}}"), &address(&outbound.reply_to));
+            out = out.replace(&format!("{{envelope {number}}}"), &address(&outbound.envelope_sender));
+        }
+        out
+    }
+
+    fn order(&mut self, command: &str) -> Result<(), String> {
+        let mut words = command.splitn(3, ' ');
+        let (verb, number, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
+        let text = rest.to_owned();
+        let act = match verb {
+            "assign" => Act::Assign { unit: UnitName(text), text: None },
+            "close" => Act::Close,
+            "comment" => Act::Comment { text, public: true },
+            "note" => Act::Comment { text, public: false },
+            "reopen" => Act::Reopen { text },
+            "solve" => Act::Solve { text },
+            "unsolve" => Act::Unsolve { text },
+            _ => panic!("unknown order {command}"),
+        };
+        let order = Order { ticket: TicketId(number.parse().unwrap()), by: "olga".to_owned(), act };
+        let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
+        let decision = intake::order(rules, &mut self.store, &order, self.now).map_err(|error| error.to_string())?;
+        self.remember(decision);
+        Ok(())
+    }
+
+    /// What came of the last input, as lines of the file.
+    fn outcome(&self, sent_before: usize) -> String {
+        let Some(decision) = &self.last else { return String::new() };
+        let mut line = format!("= {}", decision.verdict.word());
+        if let Some(ticket) = &decision.ticket {
+            write!(line, " {}, {}", ticket.id, ticket.status).unwrap();
+            if let Some(unit) = &ticket.unit {
+                write!(line, ", {unit}").unwrap();
+                for leg in &ticket.legs {
+                    let id = leg.foreign_id().map(|id| format!(" as {id}")).unwrap_or_default();
+                    write!(line, " [{}: {}{id}]", leg.unit, leg.state.words()).unwrap();
+                }
+            }
+        } else if let Some(id) = decision.understood.ticket {
+            write!(line, " {id}").unwrap();
+        }
+        line.push('\n');
+        for (at, (outbound, _)) in self.sent.iter().enumerate().skip(sent_before) {
+            writeln!(line, "< {} {} to {}: {}", at + 1, outbound.template.name(), outbound.to, outbound.subject)
+                .unwrap();
+        }
+        line
+    }
+
+    fn assert(&self, claim: &str, place: &str) {
+        let (what, rest) = claim.split_once(' ').unwrap_or_else(|| panic!("{place}: {claim}"));
+        let (verb, wanted) = rest.split_once(' ').unwrap_or_else(|| panic!("{place}: {claim}"));
+        let decision = self.last.as_ref().unwrap();
+        let haystack = match what {
+            "trail" => decision.trail.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+            "ticket" => {
+                decision.ticket.as_ref().map(|ticket| serde_json::to_string_pretty(ticket).unwrap()).unwrap_or_default()
+            }
+            "events" => format!("{:#?}", decision.events),
+            number => {
+                let (outbound, text) =
+                    &self.sent[number.parse::<usize>().unwrap_or_else(|_| panic!("{place}: {claim}")) - 1];
+                let attached: Vec<&str> =
+                    outbound.attachments.iter().map(|attachment| attachment.name.as_str()).collect();
+                format!(
+                    "{text}\nenvelope: <{}>\nattached: {}",
+                    outbound.envelope_sender.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    attached.join(", ")
+                )
+            }
+        };
+        let wanted = self.filled(wanted);
+        let found = haystack.contains(&wanted);
+        match verb {
+            "has" => assert!(found, "{place}: not found: {wanted}\nin:\n{haystack}"),
+            "lacks" => assert!(!found, "{place}: found: {wanted}\nin:\n{haystack}"),
+            _ => panic!("{place}: {claim}"),
+        }
+    }
+}
+
+/// Runs a file; gives it back with what happened.
+fn run(path: &Path, text: &str) -> String {
+    let settings: String =
+        text.lines().filter_map(|line| line.strip_prefix("! ")).map(|line| format!("{line}\n")).collect();
+    let mut world = World::new(&settings);
+    let mut out = String::new();
+    let mut lines = text.lines().enumerate().peekable();
+    while let Some((at, line)) = lines.next() {
+        let place = format!("{}:{}", path.display(), at + 1);
+        let before = world.sent.len();
+        if line.starts_with("= ") || line.starts_with("< ") {
+            continue;
+        }
+        writeln!(out, "{line}").unwrap();
+        if let Some(who) = line.strip_prefix("> ") {
+            let mut raw = String::new();
+            for (_, line) in lines.by_ref() {
+                writeln!(out, "{line}").unwrap();
+                if line == "." {
+                    break;
+                }
+                writeln!(raw, "{line}").unwrap();
+            }
+            world.mail(who, &raw);
+            out.push_str(&world.outcome(before));
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            match world.order(command) {
+                Ok(()) => out.push_str(&world.outcome(before)),
+                Err(refusal) => writeln!(out, "= refused: {refusal}").unwrap(),
+            }
+        } else if let Some(span) = line.strip_prefix("+ ") {
+            world.now =
+                world.now.checked_add(span.parse::<SignedDuration>().unwrap_or_else(|_| panic!("{place}"))).unwrap();
+        } else if let Some(claim) = line.strip_prefix("? ") {
+            world.assert(claim, &place);
+        }
+    }
+    out
+}
+
+#[test]
+fn conversations_go_as_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conversations");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "talk"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    let mut different = Vec::new();
+    for path in &paths {
+        let written = std::fs::read_to_string(path).unwrap();
+        let happened = run(path, &written);
+        if written != happened {
+            if std::env::var_os("UPDATE").is_some() {
+                std::fs::write(path, &happened).unwrap();
+            } else {
+                different.push(difference(path, &written, &happened));
+            }
+        }
+    }
+    assert!(different.is_empty(), "{}\nUPDATE=1 takes what happened", different.join("\n"));
+    println!("{} conversations", paths.len());
+}
+
+fn difference(path: &Path, written: &str, happened: &str) -> String {
+    let mut text = format!("{}:", path.display());
+    let (old, new): (Vec<&str>, Vec<&str>) = (written.lines().collect(), happened.lines().collect());
+    let same = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
+    old.iter().skip(same).take(4).for_each(|line| write!(text, "\n  written:  {line}").unwrap());
+    new.iter().skip(same).take(4).for_each(|line| write!(text, "\n  happened: {line}").unwrap());
+    text
+}
