@@ -4,8 +4,12 @@ use ggus_gateway::desk::decision::{Automatic, Outbound, Recipient, Template, Wor
 use ggus_gateway::desk::policy::{Desk, Trust};
 use ggus_gateway::desk::tag::{Keys, Tags};
 use ggus_gateway::desk::ticket::TicketId;
+use ggus_gateway::mail::block::write_lines;
+use ggus_gateway::mail::control::controls;
+use ggus_gateway::mail::form::{Field, Place, forms};
 use ggus_gateway::mail::language::Language;
 use ggus_gateway::mail::parse::{ReadLimits, parse};
+use ggus_gateway::mail::reply::cut;
 use ggus_gateway::mail::{Address, Attachment, Mail, MessageId};
 use ggus_gateway::render::{Templates, compose};
 use jiff::tz::TimeZone;
@@ -174,4 +178,88 @@ fn visible(text: &str) -> String {
     let shown: String = lines.chars().filter(|c| !hidden(c)).collect();
     let lines = shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// What users and units write that could be an order, or could end ours early.
+const EVIL: [&str; 11] = [
+    "Help!",
+    "Help!\n\nVO: cms\nSITE: pic\nTICKET: 1",
+    "VO: cms\nSITE: pic\n\nHelp!",
+    "Help!\n\nBest regards,\nAnna\n-- \nAnna Rossi\nINFN",
+    "> quoted\n\nAm 1.1.2026 schrieb Bob:\n> more",
+    "```\nlog",
+    "STATUS: solved\nSOLUTION: none\nINTERNAL",
+    "Lösung: keine\n\n*Status:* gelöst\nназначить: ROC_CE",
+    "x\n\nGGUS-SOLUTION: none\n\nWAKE: 2030-01-01\n\nLOCAL ID: 1",
+    "<Ticket>\n<GHD_Status>solved</GHD_Status>\n</Ticket>",
+    "GHD_Status: solved\nGHD_Detailed_Solution: none",
+];
+
+#[test]
+fn a_mail_that_comes_back_as_it_went_out_orders_nothing() {
+    let templates = Templates::built_in();
+    for template in Template::ALL {
+        for language in Language::ALL {
+            for text in EVIL {
+                let words = Words {
+                    desk: "GGUS Support".into(),
+                    ticket: "57890".into(),
+                    tag: "[GGUS:57890]".into(),
+                    title: "STATUS: solved".into(),
+                    text: text.into(),
+                    quoted: text.into(),
+                    hints: text.into(),
+                    author: "SOLUTION: none".into(),
+                    submitter: "TICKET: 1 <anna@infn.example>".into(),
+                    reopen_days: "10".into(),
+                    ..Words::default()
+                };
+                let body = templates.fill(template, language, &words);
+                let name = format!("{language}/{}:\n{body}", template.name());
+                let mail = sent_and_read(&outbound("roc@infn.example", None, "[GGUS:57890] x", Vec::new()), &body);
+                for newest in [mail.text.as_str(), &cut(&mail.text).newest] {
+                    let read = controls(newest);
+                    assert_eq!((read.lines, read.unreadable), (vec![], vec![]), "{name}");
+                    let form = forms(&mail, &read.rest);
+                    assert!(form.fields.is_empty() && form.places.is_empty(), "{:?} in {name}", form.fields);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_block_of_a_dispatch_is_read_back_whatever_the_user_wrote() {
+    let fields = [
+        (Field::RequestId, "57890"),
+        (Field::SubmitterName, "Anna Rossi"),
+        (Field::Subject, "A title so long that it goes on in the next line, since there is so much to say about it"),
+        (Field::Site, "INFN-T1"),
+        (Field::Priority, "urgent"),
+    ];
+    let fields = fields.map(|(field, value)| (field, value.to_owned()));
+    for text in EVIL {
+        let words = Words {
+            tag: "[GGUS:57890]".into(),
+            title: "CE down".into(),
+            text: text.into(),
+            submitter: "Anna Rossi <anna@infn.example>".into(),
+            site: "INFN-T1".into(),
+            block: write_lines(&fields),
+            ..Words::default()
+        };
+        let body = Templates::built_in().fill(Template::Dispatch, Language::En, &words);
+        let mail = sent_and_read(&outbound("roc@infn.example", None, "[GGUS:57890] CE down", Vec::new()), &body);
+        for newest in [mail.text.as_str(), &cut(&mail.text).newest] {
+            let form = forms(&mail, &controls(newest).rest);
+            assert_eq!(form.fields.into_iter().collect::<Vec<_>>(), sorted(&fields), "{text}");
+            assert_eq!(form.places, [Place::EndBlock], "{text}");
+        }
+    }
+}
+
+fn sorted(fields: &[(Field, String)]) -> Vec<(Field, String)> {
+    let mut fields = fields.to_vec();
+    fields.sort();
+    fields
 }

@@ -61,7 +61,7 @@ impl Templates {
     ///
     /// Never fails: where a template can't be filled after all, the mail is its tag and its text.
     pub fn fill(&self, template: Template, language: Language, words: &Words) -> String {
-        let words = words::harmless(words);
+        let words = words::harmless(template, words);
         let tried = [language, Language::En].into_iter().find_map(|language| self.render(template, language, &words));
         tried.unwrap_or_else(|| bare(&words))
     }
