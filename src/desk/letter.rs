@@ -237,7 +237,7 @@ fn quote(text: &str) -> String {
     lines.join("\n")
 }
 
-/// The mail's attachments that go along with its text, within the limit, and a sentence about what did not.
+/// The mail's attachments that go along with its text, within the limit, and the names of those that do not.
 fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String) {
     let carries = matches!(
         template,
@@ -258,14 +258,18 @@ fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String)
                 room = rest;
                 kept.push(attachment.clone());
             }
-            None => left.push(format!("{} ({} bytes)", attachment.name, attachment.bytes.len())),
+            None => left.push(format!("{} ({})", attachment.name, size(attachment.bytes.len()))),
         }
     }
-    let cut = match left.is_empty() {
-        true => String::new(),
-        false => format!("Too large to be passed on, kept at the desk: {}.", left.join(", ")),
-    };
-    (kept, cut)
+    (kept, left.join(", "))
+}
+
+/// `30 MiB`, rounded up.
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..=0xf_ffff => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        _ => format!("{} MiB", bytes.div_ceil(1 << 20)),
+    }
 }
 
 /// The ticket's fields in the form that the helpdesk reads: lines for the text, or an XML attachment.
