@@ -105,7 +105,7 @@ fn words(template: Template, language: Language) -> Words {
         Template::Dispatch | Template::SiteCopy => said.request,
         Template::LineNotUnderstood => "STATUS: almost solved",
         Template::OperatorNotice => {
-            "A mail of ticket 57890 to grid-support@infn.example could not be delivered\n\
+            "Mail 12 of ticket 57890 to grid-support@infn.example could not be delivered\n\
              for five days and is given up: 550 5.1.1 mailbox unavailable."
         }
         Template::RefusalAcknowledged => "This CE is not ours, it belongs to INFN-PADOVA.",
@@ -123,7 +123,7 @@ fn words(template: Template, language: Language) -> Words {
         | Template::TicketEnded
         | Template::Withdrawn => "",
     };
-    let to_unit = !template.is_for_users() && !matches!(template, Template::SiteCopy | Template::OperatorNotice);
+    let to_unit = !template.is_for_users() && template != Template::SiteCopy;
     let author = match template {
         Template::CommentUnit | Template::Dispatch | Template::ReopenedUnit | Template::SiteCopy => {
             "Anna Rossi <anna.rossi@infn.example>"
@@ -137,6 +137,11 @@ fn words(template: Template, language: Language) -> Words {
         _ => "assigned",
     };
     let only = |there: bool, value: &str| if there { value.to_owned() } else { String::new() };
+    if template == Template::OperatorNotice {
+        // There is no ticket to tell of.
+        let (desk, desk_address) = ("GGUS Support".into(), "support@ggus.example".into());
+        return Words { desk, desk_address, tag: "[GGUS]".into(), text: text.into(), ..Words::default() };
+    }
     Words {
         desk: "GGUS Support".into(),
         desk_address: "support@ggus.example".into(),
