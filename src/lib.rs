@@ -1,9 +1,12 @@
 //! The GGUS gateway: a hub that joins helpdesks by mail.
 #![forbid(unsafe_code)]
 
+pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod desk;
 pub mod engine;
+pub mod health;
 pub mod mail;
 pub mod relay;
 pub mod render;

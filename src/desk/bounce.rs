@@ -11,11 +11,13 @@ use super::draft::Draft;
 use super::event::{Actor, Event};
 use super::inquiry::{Letter, Snapshot};
 use super::leg::LegState;
+use super::letter;
 use super::policy::{Policy, UnitName};
 use super::tag::{self, Party};
 use super::ticket::TicketId;
 use super::trail::Reason;
 use crate::mail::report::{Delivery, Report};
+use crate::mail::{Address, MessageId};
 
 /// Decides about a mail that is a delivery report.
 pub fn decide(policy: &Policy, case: &Case<'_>, report: &Report, snapshot: &Snapshot, now: Timestamp) -> Decision {
@@ -56,25 +58,51 @@ pub fn decide(policy: &Policy, case: &Case<'_>, report: &Report, snapshot: &Snap
 }
 
 /// A mail that our relay gave up, or that was refused for good.
-pub fn dead_letter(
-    policy: &Policy,
-    snapshot: &Snapshot,
-    ticket: TicketId,
-    number: u32,
-    error: &str,
-    now: Timestamp,
-) -> Option<Decision> {
-    let mut draft = Draft::new(policy, snapshot, snapshot.tickets.get(&ticket)?.clone(), now);
-    let letter = snapshot.letters.get(&(ticket, number))?;
-    let report = Report {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Ticket and number of the mail; `None` for a notice that has no ticket.
+    pub ticket: Option<(TicketId, u32)>,
+    pub recipient: Recipient,
+    pub to: Address,
+    pub subject: String,
+    pub message_id: MessageId,
+    pub error: String,
+}
+
+/// Decides about a mail that did not go out: its ticket learns of it, and operators are told. A notice to operators
+/// that fails ends there.
+pub fn dead_letter(policy: &Policy, snapshot: &Snapshot, mail: Undelivered, now: Timestamp) -> Option<Decision> {
+    if mail.recipient == Recipient::Operator {
+        return None;
+    }
+    let text = format!("A mail to {} was given up: {}\nIts subject was: {}", mail.to, mail.error, mail.subject);
+    let notices = letter::to_operators(policy, &text, mail.message_id.as_str());
+    let on_ticket = mail.ticket.and_then(|(id, number)| {
+        let mut draft = Draft::new(policy, snapshot, snapshot.tickets.get(&id)?.clone(), now);
+        let letter = snapshot.letters.get(&(id, number))?;
+        failed(&mut draft, number, letter, report_of(&mail));
+        Some(draft.finish(Verdict::Report, Understood { ticket: Some(id), ..Understood::default() }))
+    });
+    let mut decision = on_ticket.unwrap_or_else(|| Decision {
+        verdict: Verdict::Report,
+        ticket: None,
+        events: Vec::new(),
+        outbound: Vec::new(),
+        trail: Vec::new(),
+        understood: Understood::default(),
+    });
+    decision.outbound.extend(notices);
+    Some(decision)
+}
+
+fn report_of(mail: &Undelivered) -> Report {
+    Report {
         delivery: Delivery::Failed,
-        recipients: vec![letter.to.clone()],
+        recipients: vec![mail.to.clone()],
         status: None,
-        diagnostic: Some(error.to_owned()),
-        returned_ids: vec![letter.message_id.clone()],
-    };
-    failed(&mut draft, number, letter, report);
-    Some(draft.finish(Verdict::Report, Understood { ticket: Some(ticket), ..Understood::default() }))
+        diagnostic: Some(mail.error.clone()),
+        returned_ids: vec![mail.message_id.clone()],
+    }
 }
 
 /// The mail whose envelope address the report came to.

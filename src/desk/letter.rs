@@ -95,6 +95,37 @@ pub fn to_site(draft: &mut Draft<'_>, unit: &UnitName, text: &str) -> Option<Out
     Some(mail)
 }
 
+/// To the operators, about something that has no ticket; `key` makes its Message-ID.
+pub fn to_operators(policy: &Policy, text: &str, key: &str) -> Vec<Outbound> {
+    let desk = &policy.desk;
+    let mail = |(at, address): (usize, &Address)| Outbound {
+        ticket: None,
+        recipient: Recipient::Operator,
+        to: address.clone(),
+        to_name: None,
+        template: Template::OperatorNotice,
+        language: desk.language,
+        subject: format!("[{}] the desk needs you", desk.name),
+        words: Words {
+            desk: desk.display_name.clone(),
+            desk_address: desk.address.to_string(),
+            tag: format!("[{}]", desk.name),
+            text: text.to_owned(),
+            ..Words::default()
+        },
+        message_id: MessageId::made(&format!("notice.{at}.{}", key.replace('@', ".")), desk.address.domain()),
+        in_reply_to: None,
+        references: Vec::new(),
+        reply_to: None,
+        envelope_sender: None,
+        automatic: Some(Automatic::Generated),
+        headers: Vec::new(),
+        leave_out: Vec::new(),
+        attachments: Vec::new(),
+    };
+    desk.operators.iter().enumerate().map(mail).collect()
+}
+
 /// A mail that looks like a person's: real envelope sender, no marks, the helpdesk's own tag beside the desk's.
 fn helpdesk_mail(
     draft: &mut Draft<'_>,

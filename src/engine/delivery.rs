@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::desk::bounce::Undelivered;
 use crate::desk::decision::{Recipient, Template};
 use crate::desk::policy::UnitName;
 use crate::desk::ticket::TicketId;
@@ -118,6 +119,19 @@ pub struct DeadLetter {
     pub unknown: bool,
     /// When it was queued.
     pub created: Timestamp,
+}
+
+impl From<&DeadLetter> for Undelivered {
+    fn from(dead: &DeadLetter) -> Self {
+        Self {
+            ticket: dead.ticket,
+            recipient: dead.recipient.clone(),
+            to: dead.to.clone(),
+            subject: dead.subject.clone(),
+            message_id: dead.message_id.clone(),
+            error: dead.error.clone(),
+        }
+    }
 }
 
 impl DeadLetter {

@@ -7,17 +7,18 @@ use jiff::Timestamp;
 use crate::desk::bounce;
 use crate::desk::case::Case;
 use crate::desk::decide::decide;
-use crate::desk::decision::{Decision, Order, Outbound, Understood, Verdict};
+use crate::desk::decision::{Decision, Order, Outbound, Recipient, Understood, Verdict};
 use crate::desk::inquiry::Inquiry;
 use crate::desk::order;
 use crate::desk::policy::Policy;
 use crate::desk::trail::Reason;
-use crate::engine::delivery::DeadLetter;
+use crate::engine::delivery::{self, DeadLetter, OutboxSettings};
 use crate::mail::{Digest, Mail, parse};
+use crate::relay;
 use crate::render::compose::compose;
 use crate::render::template::Templates;
 use crate::source::Incoming;
-use crate::store::{Batch, Letter, Record, Store, StoreError, Taken};
+use crate::store::{Batch, Letter, MailNumber, OutboxLine, Record, Resolution, Store, StoreError, Taken};
 
 /// What everything here rests on; exchanged as a whole when the configuration is read again.
 #[derive(Clone, Copy, Debug)]
@@ -101,14 +102,15 @@ fn decide_one(
     let case = Case::read(rules.policy, mail);
     let snapshot = batch.look(&case.inquiry(rules.policy, now))?;
     let decision = decide(rules.policy, &case, &snapshot, now);
-    if snapshot.prior.is_some() {
-        batch.sighting(&incoming.identity, &mail.digest, now)?;
-        return Ok(Outcome { decision, duplicate: true });
+    let duplicate = snapshot.prior.is_some();
+    // The same bytes are only noted; the same mail in other bytes is kept, since what was added on its way may matter.
+    if duplicate && batch.sighting(&incoming.identity, &mail.digest, now)?.is_some() {
+        return Ok(Outcome { decision, duplicate });
     }
     let body_print = case.body_print();
     let taken = taken(incoming, mail, body_print.as_ref());
     record(rules, batch, Some(taken), &decision, now)?;
-    Ok(Outcome { decision, duplicate: false })
+    Ok(Outcome { decision, duplicate })
 }
 
 fn taken<'a>(incoming: &'a Incoming, mail: &'a Mail, body_print: Option<&'a Digest>) -> Taken<'a> {
@@ -129,11 +131,15 @@ fn record(
     decision: &Decision,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    with_letters(rules, decision, now, |letters| batch.record(&Record { now, taken, decision, letters }).map(|_| ()))
+}
+
+/// Composes the mails of a decision and hands them on, in their order.
+fn with_letters<T>(rules: Rules<'_>, decision: &Decision, now: Timestamp, then: impl FnOnce(&[Letter<'_>]) -> T) -> T {
     let bytes: Vec<Vec<u8>> = decision.outbound.iter().map(|outbound| written(rules, outbound, now)).collect();
-    let letters =
-        decision.outbound.iter().zip(&bytes).map(|(outbound, bytes)| Letter { outbound, bytes }).collect::<Vec<_>>();
-    batch.record(&Record { now, taken, decision, letters: &letters })?;
-    Ok(())
+    let pairs = decision.outbound.iter().zip(&bytes);
+    let letters: Vec<Letter<'_>> = pairs.map(|(outbound, bytes)| Letter { outbound, bytes }).collect();
+    then(&letters)
 }
 
 /// The bytes of a mail: the same for the same decision.
@@ -199,21 +205,61 @@ pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp)
     answer.map_err(OrderError::Refused)
 }
 
-/// What follows from a mail that the relay gave up: the ticket learns of it, and an operator is told.
-pub fn bury(rules: Rules<'_>, store: &mut Store, dead: &DeadLetter, now: Timestamp) -> Result<(), StoreError> {
+/// Settles an outbox row by what the relay said. Of a mail that was given up the ticket learns, and operators are told,
+/// in the same transaction. Whether the row is dead now.
+pub fn settle(
+    rules: Rules<'_>,
+    store: &mut Store,
+    line: &OutboxLine,
+    outcome: &relay::Outcome,
+    now: Timestamp,
+    settings: &OutboxSettings,
+) -> Result<bool, StoreError> {
+    store.batch(|batch| match delivery::settle(batch, line, outcome, now, settings)? {
+        Some(dead) => bury(rules, batch, &dead, now).map(|()| true),
+        None => Ok(false),
+    })
+}
+
+fn bury(rules: Rules<'_>, batch: &mut Batch<'_>, dead: &DeadLetter, now: Timestamp) -> Result<(), StoreError> {
+    let key = dead.ticket.filter(|_| dead.recipient != Recipient::Operator);
+    let inquiry = Inquiry {
+        tickets: key.iter().map(|(ticket, _)| *ticket).collect(),
+        letters: key.into_iter().collect(),
+        hour_ago: now,
+        repeats_since: now,
+        ..Inquiry::default()
+    };
+    let snapshot = batch.look(&inquiry)?;
+    match bounce::dead_letter(rules.policy, &snapshot, dead.into(), now) {
+        Some(decision) => record(rules, batch, None, &decision, now),
+        None => Ok(()),
+    }
+}
+
+/// Decides again about a mail in quarantine, after the configuration or the ticket has changed.
+pub fn retry(
+    rules: Rules<'_>,
+    store: &mut Store,
+    number: MailNumber,
+    by: &str,
+    now: Timestamp,
+) -> Result<Decision, StoreError> {
     store.batch(|batch| {
-        let Some((ticket, number)) = dead.ticket else { return Ok(()) };
-        let inquiry = Inquiry {
-            tickets: [ticket].into(),
-            letters: [(ticket, number)].into(),
-            hour_ago: now,
-            ..Inquiry::default()
+        let Some(kept) = batch.reader().mail(number)? else {
+            return Err(StoreError::NotFound { what: format!("mail {number}") });
         };
+        let mail = parse::parse(&kept.raw, &rules.policy.desk.read_limits);
+        let case = Case::read(rules.policy, &mail);
+        // The mail itself is in the store: it must not be taken for its own repeat.
+        let inquiry = Inquiry { digest: None, fingerprint: None, body_print: None, ..case.inquiry(rules.policy, now) };
         let snapshot = batch.look(&inquiry)?;
-        match bounce::dead_letter(rules.policy, &snapshot, ticket, number, &dead.error, now) {
-            Some(decision) => record(rules, batch, None, &decision, now),
-            None => Ok(()),
-        }
+        let decision = decide(rules.policy, &case, &snapshot, now);
+        batch.quarantine_resolve(number, Resolution::Retried, by, now)?;
+        with_letters(rules, &decision, now, |letters| {
+            batch.record_again(number, &Record { now, taken: None, decision: &decision, letters })
+        })?;
+        Ok(decision)
     })
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::health::Health;
 use crate::mail::Address;
 
 /// A composed mail under way to one recipient.
@@ -45,6 +46,14 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// As the daemon reports it.
+    pub fn health(&self) -> Health {
+        match self {
+            Self::Passing(text) => Health::Trouble(text.clone()),
+            Self::Blocked(text) => Health::Blocked(text.clone()),
+        }
+    }
+
     /// What happened, on one line.
     pub fn text(&self) -> &str {
         match self {

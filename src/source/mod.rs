@@ -13,6 +13,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mail::Address;
 
+pub use crate::health::Health;
+
 /// A raw mail at a door.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
@@ -34,17 +36,6 @@ pub enum Receipt {
     Kept,
     /// Not durable, through no fault of the mail (disk full, store locked): leave it and come again later.
     Later(String),
-}
-
-/// How a part of the daemon fares; the latest report of each part is kept and shown by `status`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Health {
-    /// Working; with a short note such as `idle, 4 mails taken`.
-    Well(String),
-    /// Not working for now and trying again by itself: what happened, and when it tries again.
-    Trouble(String),
-    /// Working again only after a person did something, such as a rejected login: what happened and what to do.
-    Blocked(String),
 }
 
 /// A source's only way into the gateway.

@@ -1,0 +1,91 @@
+//! The daemon: it wires sources, engine and relay together, and is the only part that knows what time it is.
+//!
+//! One thread owns the store and does all deciding ([`engine`](crate::engine)); it takes [`Job`]s in turn. Sources and
+//! couriers are tasks; they see channels, never the store. On a stop, sources end first, what they handed over is made
+//! durable, couriers finish the mail in their hands, and what is left in the outbox waits for the next start.
+
+pub mod clock;
+mod outbox;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::config::Loaded;
+use crate::render::template::Templates;
+use crate::source::{self, Counter, Mailroom, Stay};
+use crate::store::{Store, StoreError};
+use worker::Job;
+
+/// How long couriers may take to finish after a stop, before their mails are left to the next start.
+const FAREWELL: Duration = Duration::from_secs(20);
+
+/// What the parts of the daemon share.
+#[derive(Debug)]
+struct Shared {
+    loaded: Loaded,
+    templates: Templates,
+    /// Rung when mails were queued, so that they go out at once.
+    bell: Notify,
+}
+
+/// Runs until `stop` turns true; with [`Stay::Once`] takes what is there, delivers what is due, and returns.
+pub async fn run(
+    loaded: Loaded,
+    templates: Templates,
+    store: Store,
+    stay: Stay,
+    stop: watch::Receiver<bool>,
+) -> Result<(), StoreError> {
+    let shared = Arc::new(Shared { loaded, templates, bell: Notify::new() });
+    let (jobs, inbox) = mpsc::channel(16);
+    let worker = worker::start(Arc::clone(&shared), store, inbox);
+    let (mailroom, counter) = Mailroom::new(stop.clone());
+    let porter = tokio::spawn(carry(counter, jobs.clone()));
+    let mut sources = JoinSet::new();
+    for (name, settings) in shared.loaded.plant.sources.clone() {
+        let mailroom = mailroom.clone();
+        sources.spawn(async move { source::run(&name, &settings, &mailroom, stay).await });
+    }
+    drop(mailroom);
+    match stay {
+        Stay::Once => {
+            while sources.join_next().await.is_some() {}
+            outbox::drain(&shared, &jobs).await;
+        }
+        Stay::Forever => {
+            let sender = tokio::spawn(outbox::run(Arc::clone(&shared), jobs.clone(), stop.clone()));
+            let mut stopped = stop;
+            // An error means that whoever could stop us is gone; that is a stop too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+            while sources.join_next().await.is_some() {}
+            if tokio::time::timeout(FAREWELL, sender).await.is_err() {
+                tracing::warn!("couriers did not finish in time; their mails go out again at the next start");
+            }
+        }
+    }
+    drop(jobs);
+    let _ = porter.await;
+    let ended = tokio::task::spawn_blocking(move || worker.join()).await;
+    match ended {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(StoreError::Refused("the worker thread ended badly; its last log lines say why".to_owned())),
+    }
+}
+
+/// Carries what sources hand over, and how they fare, to the worker.
+async fn carry(mut counter: Counter, jobs: mpsc::Sender<Job>) {
+    loop {
+        let job = tokio::select! {
+            Some(delivery) = counter.inbox.recv() => Job::Take(delivery),
+            Some((part, health)) = counter.health.recv() => Job::Health(part, health),
+            else => return,
+        };
+        if jobs.send(job).await.is_err() {
+            return;
+        }
+    }
+}
