@@ -1,0 +1,51 @@
+//! `check`: everything that is wrong with the configuration, at once.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{Failure, load, print};
+use crate::{relay, source};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Log in at every source and at the relay
+    #[arg(long)]
+    online: bool,
+}
+
+pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
+    let (loaded, _) = load(config)?;
+    for warning in &loaded.warnings {
+        print(&warning.to_string())?;
+    }
+    let (policy, plant) = (&loaded.policy, &loaded.plant);
+    let sites: std::collections::BTreeSet<&str> = policy.sites.iter().map(|(_, site)| site.name.as_str()).collect();
+    print(&format!(
+        "{} is sound: {} units, {} sites, {} rules, {} sources",
+        config.display(),
+        policy.units.len(),
+        sites.len(),
+        policy.rules.len(),
+        plant.sources.len()
+    ))?;
+    if !args.online {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut sound = true;
+    let mut answers = Vec::new();
+    for (name, settings) in &plant.sources {
+        answers.push((format!("source {name}"), runtime.block_on(source::probe(settings))));
+    }
+    answers.push(("relay".to_owned(), runtime.block_on(relay::probe(&plant.relay))));
+    for (part, answer) in answers {
+        match answer {
+            Ok(found) => print(&format!("{part}: well, {found}"))?,
+            Err(wrong) => {
+                sound = false;
+                print(&format!("{part}: error: {wrong}"))?;
+            }
+        }
+    }
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(75) })
+}

@@ -1,0 +1,117 @@
+//! `ingest`: mails from files and from standard input, for a pipe, an import, a test.
+
+use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{Failure, load, open_store, print};
+use crate::daemon::clock;
+use crate::engine::intake::{self, Outcome, Rules};
+use crate::source::Incoming;
+use crate::source::files::{self, Found};
+use crate::store::Store;
+
+/// Mails in one transaction.
+const BATCH: usize = 64;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Print one JSON object per mail
+    #[arg(long)]
+    json: bool,
+    /// A mail, an mbox, a Maildir, a folder of mails, or - for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+/// What the command has done so far.
+#[derive(Default)]
+struct Tally {
+    taken: u64,
+    duplicates: u64,
+    unreadable: u64,
+}
+
+pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
+    let (loaded, templates) = load(config)?;
+    let mut store = open_store(&loaded)?;
+    let rules = Rules { policy: &loaded.policy, templates: &templates };
+    let bar = progress();
+    let mut tally = Tally::default();
+    let mut waiting = Vec::new();
+    for found in args.paths.iter().flat_map(|path| files::mails(path)) {
+        match found {
+            Ok(found) => waiting.push(found),
+            Err(error) => {
+                tally.unreadable += 1;
+                bar.suspend(|| eprintln!("{error}; name a file that can be read"));
+            }
+        }
+        if waiting.len() >= BATCH {
+            take(rules, &mut store, &mut waiting, args.json, &bar, &mut tally)?;
+        }
+    }
+    take(rules, &mut store, &mut waiting, args.json, &bar, &mut tally)?;
+    bar.finish_and_clear();
+    if !args.json && stderr().is_terminal() {
+        eprintln!(
+            "{} mails taken, {} known before, {} files unreadable",
+            tally.taken, tally.duplicates, tally.unreadable
+        );
+    }
+    let nothing = tally.taken + tally.duplicates == 0;
+    Ok(match (tally.unreadable, nothing) {
+        (0, false) => ExitCode::SUCCESS,
+        (0, true) => {
+            return Err(Failure::Data("there was no mail in it; name a mail, an mbox or a Maildir".to_owned()));
+        }
+        _ => ExitCode::from(65),
+    })
+}
+
+fn take(
+    rules: Rules<'_>,
+    store: &mut Store,
+    waiting: &mut Vec<Found>,
+    json: bool,
+    bar: &ProgressBar,
+    tally: &mut Tally,
+) -> Result<(), Failure> {
+    let mails: Vec<Incoming> = waiting.iter_mut().map(incoming).collect();
+    let outcomes = intake::take(rules, store, &mails, clock::now())?;
+    for (found, outcome) in waiting.drain(..).zip(&outcomes) {
+        let counter = if outcome.duplicate { &mut tally.duplicates } else { &mut tally.taken };
+        *counter += 1;
+        bar.suspend(|| print(&line(&found, outcome, json)))?;
+        bar.inc(1);
+    }
+    Ok(())
+}
+
+fn incoming(found: &mut Found) -> Incoming {
+    let identity = format!("file:{}:{}", found.path, found.index);
+    Incoming { source: "ingest".to_owned(), identity, recipients: Vec::new(), raw: std::mem::take(&mut found.raw) }
+}
+
+fn line(found: &Found, outcome: &Outcome, json: bool) -> String {
+    let (verdict, ticket) = (outcome.decision.verdict.word(), outcome.decision.understood.ticket);
+    let reason = outcome.reason();
+    if json {
+        let (path, index, duplicate) = (&found.path, found.index, outcome.duplicate);
+        return json!({"path": path, "index": index, "verdict": verdict, "ticket": ticket, "duplicate": duplicate, "reason": reason})
+            .to_string();
+    }
+    let ticket = ticket.map(|id| format!(" ticket {id}")).unwrap_or_default();
+    format!("{}[{}] {verdict}{ticket}: {}", found.path, found.index, super::table::harmless(&reason, 200))
+}
+
+fn progress() -> ProgressBar {
+    if !stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} mails, {per_sec}, {elapsed}");
+    ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+}

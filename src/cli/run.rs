@@ -1,0 +1,82 @@
+//! `run`: the daemon, until it is told to stop.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use super::{Failure, load, open_store};
+use crate::config::{LogFormat, LogSettings};
+use crate::daemon;
+use crate::source::Stay;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Take what is there, deliver what is due, and exit
+    #[arg(long)]
+    once: bool,
+}
+
+pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
+    let (loaded, templates) = load(config)?;
+    log_to_stderr(&loaded.plant.log)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let mut store = open_store(&loaded)?;
+    if !args.once {
+        end_leases(&mut store)?;
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            Failure::Later(format!("threads can't be started ({error}); raise the limit on processes"))
+        })?;
+    let stay = if args.once { Stay::Once } else { Stay::Forever };
+    runtime.block_on(async {
+        let (stop, stopped) = watch::channel(false);
+        let signals = tokio::spawn(async move {
+            wait_for_signal().await;
+            tracing::info!("stopping: what was handed over is made durable, the rest stays where it lies");
+            let _ = stop.send(true);
+        });
+        let desk = &loaded.policy.desk;
+        tracing::info!(desk = %desk.address, units = loaded.policy.units.len(), sources = loaded.plant.sources.len(), "the desk is open");
+        let ended = daemon::run(loaded, templates, store, stay, stopped).await;
+        signals.abort();
+        ended
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was under way when the last daemon fell goes out again now.
+fn end_leases(store: &mut crate::store::Store) -> Result<(), Failure> {
+    let ended = store.batch(|batch| batch.end_leases(daemon::clock::now()))?;
+    if ended > 0 {
+        tracing::warn!(mails = ended, "mails were under way when the gateway last ended; they go out again");
+    }
+    Ok(())
+}
+
+async fn wait_for_signal() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return tracing::error!("signals can't be waited for; end the gateway with kill -9");
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+fn log_to_stderr(settings: &LogSettings) -> Result<(), Failure> {
+    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.level.clone());
+    let filter = EnvFilter::try_new(&filter)
+        .map_err(|error| Failure::Config(format!("log.level {filter:?} is no filter ({error}); write \"info\"")))?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match settings.format {
+        LogFormat::Text => lines.with_ansi(false).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+    Ok(())
+}

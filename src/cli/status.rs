@@ -1,0 +1,71 @@
+//! `status`: whether all is well, in one screen.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::table::{count, harmless, time};
+use super::{Failure, open_reader, print, print_json};
+use crate::daemon::clock;
+use crate::store::{Counts, HealthRow, HealthState, OutboxState};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
+    let (_, reader) = open_reader(config)?;
+    let (counts, healths) = (reader.counts(clock::now())?, reader.healths()?);
+    let troubles = troubles(&counts, &healths);
+    if args.json {
+        print_json(&json!({"well": troubles.is_empty(), "troubles": troubles, "parts": healths, "counts": counts}))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(if troubles.is_empty() { "All is well." } else { "Something needs you:" })?;
+    for trouble in &troubles {
+        print(&format!("  - {trouble}"))?;
+    }
+    print("")?;
+    for health in &healths {
+        print(&format!(
+            "{:20}{:9}{}  {}",
+            health.part,
+            health.state.word(),
+            time(health.at),
+            harmless(&health.text, 200)
+        ))?;
+    }
+    let tickets: Vec<String> = counts.tickets.iter().map(|(status, number)| format!("{number} {status}")).collect();
+    let mails: Vec<String> =
+        counts.mails.iter().map(|(verdict, number)| format!("{number} {}", verdict.word())).collect();
+    let outbox: Vec<String> =
+        counts.outbox.iter().map(|(state, row)| format!("{} {}", row.count, state.word())).collect();
+    print(&format!("{:20}{}", "tickets", or_none(&tickets)))?;
+    print(&format!("{:20}{}", "mails in, 24 h", or_none(&mails)))?;
+    print(&format!("{:20}{}", "outbox", or_none(&outbox)))?;
+    print(&format!("{:20}{}", "quarantine", count(counts.quarantine, "mail")))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn or_none(parts: &[String]) -> String {
+    if parts.is_empty() { "none".to_owned() } else { parts.join(", ") }
+}
+
+/// What a person should act on, each with the command that shows more.
+fn troubles(counts: &Counts, healths: &[HealthRow]) -> Vec<String> {
+    let mut troubles: Vec<String> = healths
+        .iter()
+        .filter(|health| health.state != HealthState::Well)
+        .map(|health| format!("{}: {}", health.part, harmless(&health.text, 200)))
+        .collect();
+    if counts.quarantine > 0 {
+        troubles.push(format!("{} in quarantine; `quarantine list`", count(counts.quarantine, "mail")));
+    }
+    if let Some(dead) = counts.outbox.get(&OutboxState::Dead).filter(|dead| dead.count > 0) {
+        troubles.push(format!("{} given up; `outbox list --state dead`", count(dead.count, "mail")));
+    }
+    troubles
+}

@@ -1,0 +1,313 @@
+//! `ticket`: listings, one ticket whole, and what a person does to one.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::table::{harmless, table, time};
+use super::{Failure, load, open_reader, open_store, operator, print, print_json};
+use crate::daemon::clock;
+use crate::desk::decision::{Act, Order};
+use crate::desk::event::{Actor, Event};
+use crate::desk::policy::UnitName;
+use crate::desk::ticket::{Status, Ticket, TicketId};
+use crate::engine::intake::{self, OrderError, Rules};
+use crate::store::{Direction, EventRow, MessageRow, Reader, TicketFilter, TicketLine};
+
+/// Rows of one history or message list; a ticket with more is stranger than its list is long.
+const MOST: usize = 10_000;
+
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// List tickets, newest change first
+    List {
+        #[arg(long)]
+        json: bool,
+        /// Only those that work is expected on
+        #[arg(long)]
+        open: bool,
+        /// new, assigned, "in progress", "waiting for reply", "on hold", reopened, solved, unsolved, verified, closed
+        #[arg(long, value_parser = status)]
+        status: Option<Status>,
+        #[arg(long)]
+        unit: Option<String>,
+        #[arg(long)]
+        site: Option<String>,
+        #[arg(long)]
+        vo: Option<String>,
+        /// How many at the most
+        #[arg(long, default_value_t = 50)]
+        most: usize,
+    },
+    /// Show a ticket with its legs, messages and history
+    Show {
+        number: u64,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what happened to a ticket
+    History {
+        number: u64,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give a ticket to a unit
+    Assign {
+        number: u64,
+        unit: String,
+        /// A word to the unit, kept in the history
+        #[arg(long)]
+        text: Option<String>,
+    },
+    /// Add a comment; the user and the unit hear it only with --public
+    Comment {
+        number: u64,
+        text: String,
+        #[arg(long)]
+        public: bool,
+    },
+    /// Solve a ticket; the text goes to the user
+    Solve {
+        number: u64,
+        #[arg(long)]
+        text: String,
+        /// It will not be solved; the text is the reason
+        #[arg(long)]
+        unsolved: bool,
+    },
+    /// Open a ticket again
+    Reopen {
+        number: u64,
+        #[arg(long, default_value = "")]
+        text: String,
+    },
+    /// Close a ticket for good
+    Close { number: u64 },
+}
+
+fn status(text: &str) -> Result<Status, String> {
+    let known: Vec<&str> = Status::ALL.iter().map(|status| status.words()).collect();
+    Status::from_words(text).ok_or_else(|| format!("write one of: {}", known.join(", ")))
+}
+
+pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
+    match action {
+        Action::List { json, open, status, unit, site, vo, most } => {
+            let (_, reader) = open_reader(config)?;
+            let filter = TicketFilter {
+                status: *status,
+                open: *open,
+                unit: unit.clone().map(UnitName),
+                site: site.clone(),
+                vo: vo.clone(),
+            };
+            list(&reader.tickets(&filter, *most)?, *json)?;
+        }
+        Action::Show { number, json } => show(config, TicketId(*number), *json)?,
+        Action::History { number, json } => history(config, TicketId(*number), *json)?,
+        Action::Assign { number, unit, text } => {
+            let act = Act::Assign { unit: UnitName(unit.clone()), text: text.clone() };
+            order(config, *number, act)?;
+        }
+        Action::Comment { number, text, public } => {
+            order(config, *number, Act::Comment { text: text.clone(), public: *public })?;
+        }
+        Action::Solve { number, text, unsolved: false } => order(config, *number, Act::Solve { text: text.clone() })?,
+        Action::Solve { number, text, unsolved: true } => order(config, *number, Act::Unsolve { text: text.clone() })?,
+        Action::Reopen { number, text } => order(config, *number, Act::Reopen { text: text.clone() })?,
+        Action::Close { number } => order(config, *number, Act::Close)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(tickets: &[TicketLine], json: bool) -> Result<(), Failure> {
+    if json {
+        return print_json(&tickets);
+    }
+    if tickets.is_empty() {
+        return print("no tickets");
+    }
+    let rows: Vec<[String; 6]> = tickets
+        .iter()
+        .map(|line| {
+            let unit = line.unit.as_ref().map(ToString::to_string).unwrap_or_default();
+            let (id, status) = (line.id.to_string(), line.status.to_string());
+            [id, status, unit, time(line.changed), line.submitter.clone(), line.subject.clone()]
+        })
+        .collect();
+    print(&table(["ticket", "status", "unit", "changed (UTC)", "submitter", "subject"], &rows))
+}
+
+fn found(reader: &Reader, id: TicketId) -> Result<Ticket, Failure> {
+    let missing = || Failure::Refused(format!("ticket {id} does not exist, `ticket list` shows those that do"));
+    reader.ticket(id)?.ok_or_else(missing)
+}
+
+fn show(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
+    let (_, reader) = open_reader(config)?;
+    let ticket = found(&reader, id)?;
+    let (messages, history) = (reader.mails_of(id, MOST)?, reader.history(id, MOST)?);
+    if json {
+        print_json(&as_json(&ticket, &messages, &history))
+    } else {
+        print(&as_text(&ticket, &messages, &history))
+    }
+}
+
+/// The public interface: these names don't change.
+fn as_json(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> Value {
+    let legs =
+        ticket.legs.iter().map(|leg| json!({"unit": leg.unit, "state": leg.state, "foreign_id": leg.foreign_id()}));
+    json!({
+        "id": ticket.id,
+        "subject": ticket.subject,
+        "description": ticket.description,
+        "status": ticket.status.words(),
+        "priority": ticket.priority.words(),
+        "type": ticket.kind.words(),
+        "vo": ticket.vo,
+        "site": ticket.site,
+        "unit": ticket.unit,
+        "type_of_problem": ticket.type_of_problem,
+        "submitter": ticket.submitter.address,
+        "cc": ticket.cc,
+        "origin": ticket.origin,
+        "related": ticket.related,
+        "flags": ticket.flags,
+        "created": ticket.created,
+        "changed": ticket.changed,
+        "solution": ticket.solution.as_ref().map(|solution| &solution.text),
+        "legs": legs.collect::<Vec<_>>(),
+        "messages": messages,
+        "history": history,
+    })
+}
+
+fn as_text(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> String {
+    let mut lines = vec![format!("Ticket {}: {}", ticket.id, harmless(&ticket.subject, 300)), String::new()];
+    let mut field = |name: &str, value: Option<String>| {
+        lines.extend(value.map(|value| format!("{name:16}{}", harmless(&value, 300))));
+    };
+    field("status", Some(ticket.status.to_string()));
+    field("unit", ticket.unit.as_ref().map(ToString::to_string));
+    field("submitter", Some(ticket.submitter.address.to_string()));
+    field("site", ticket.site.clone());
+    field("VO", ticket.vo.clone());
+    field("priority", Some(ticket.priority.words().to_owned()));
+    field("type", Some(ticket.kind.words().to_owned()));
+    field("type of problem", ticket.type_of_problem.clone());
+    field("created", Some(time(ticket.created)));
+    field("changed", Some(time(ticket.changed)));
+    for leg in &ticket.legs {
+        let id = leg.foreign_id().map(|id| format!(" as {id}")).unwrap_or_default();
+        field("leg", Some(format!("{}: {}{id}", leg.unit, leg.state.words())));
+    }
+    ticket.flags.iter().for_each(|flag| field("look", Some(flag.clone())));
+    let text = |heading: &str, text: &str| {
+        let body: Vec<String> = text.lines().map(|line| format!("    {}", harmless(line, 1_000))).collect();
+        format!("\n{heading}\n{}", body.join("\n"))
+    };
+    lines.push(text("Description", &ticket.description));
+    lines.extend(ticket.solution.as_ref().map(|solution| text("Solution", &solution.text)));
+    lines.push("\nMessages".to_owned());
+    lines.extend(messages.iter().map(message_line));
+    lines.push("\nHistory (UTC)".to_owned());
+    lines.extend(history.iter().map(history_line));
+    lines.join("\n")
+}
+
+fn message_line(row: &MessageRow) -> String {
+    let peer = row.peer.clone().unwrap_or_default();
+    let what = match row.direction {
+        Direction::In => {
+            format!("in   mail {:<6} from {peer}", row.mail.map(|mail| mail.to_string()).unwrap_or_default())
+        }
+        Direction::Out => {
+            let state = row.state.map(|state| state.word()).unwrap_or_default();
+            let template = row.template.map(|template| template.name()).unwrap_or_default();
+            format!(
+                "out  mail {:<6} to {peer}: {template}, {state}",
+                row.outbox.map(|id| id.to_string()).unwrap_or_default()
+            )
+        }
+    };
+    format!("    {}  {}", time(row.at), harmless(&what, 200))
+}
+
+fn history(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
+    let (_, reader) = open_reader(config)?;
+    found(&reader, id)?;
+    let rows = reader.history(id, MOST)?;
+    if json {
+        return print_json(&rows);
+    }
+    print(&rows.iter().map(history_line).collect::<Vec<_>>().join("\n"))
+}
+
+fn history_line(row: &EventRow) -> String {
+    let actor = match &row.actor {
+        Actor::Desk => "the desk".to_owned(),
+        Actor::Operator(name) => format!("operator {name}"),
+        Actor::Stranger(who) => format!("{who} (unproven)"),
+        Actor::Unit(unit) => unit.to_string(),
+        Actor::User(address) => address.to_string(),
+    };
+    let what = super::table::harmless(&in_words(&row.event), 300);
+    format!("    {}  {actor}: {what}", time(row.at))
+}
+
+fn in_words(event: &Event) -> String {
+    match event {
+        Event::Accepted { .. } => "accepted the ticket".to_owned(),
+        Event::Acknowledged { foreign_id, earlier: None, .. } => format!("calls it {foreign_id}"),
+        Event::Acknowledged { foreign_id, earlier: Some(earlier), .. } => {
+            format!("calls it {foreign_id}, before {earlier}")
+        }
+        Event::Asked { text, .. } => format!("asked the user: {text}"),
+        Event::Assigned { unit, why } => format!("gave it to {unit}, by {why}"),
+        Event::Closed => "closed it".to_owned(),
+        Event::Commented { visibility, text } => {
+            format!("wrote ({}): {text}", format!("{visibility:?}").to_lowercase())
+        }
+        Event::DeliveryFailed { number, recipient, .. } => {
+            format!("mail {number} to {recipient} could not be delivered")
+        }
+        Event::Flagged { why } => format!("TPM should look: {why}"),
+        Event::HandedOver { to, .. } => format!("handed it over to {to}"),
+        Event::LateMail { text, .. } => format!("wrote after the end: {text}"),
+        Event::LineNotUnderstood { lines, .. } => format!("wrote a line that can't be read: {}", lines.join(" / ")),
+        Event::Noted { note } => note.clone(),
+        Event::OnHold { wake: Some(day), .. } => format!("put it on hold until {day}"),
+        Event::OnHold { wake: None, .. } => "put it on hold".to_owned(),
+        Event::Opened => "opened it".to_owned(),
+        Event::Refused { reason, .. } => format!("refused it: {reason}"),
+        Event::Related { to } => format!("is related to ticket {to}"),
+        Event::Reopened { text } => format!("reopened it: {text}"),
+        Event::SolutionWithoutText { .. } => "said \"solved\" without a text".to_owned(),
+        Event::Solved { text } => format!("solved it: {text}"),
+        Event::Unsolved { text } => format!("will not solve it: {text}"),
+        Event::Verified => "confirmed the solution".to_owned(),
+        Event::Withdrawn { unit } => format!("took it from {unit}"),
+    }
+}
+
+fn order(config: &Path, number: u64, act: Act) -> Result<(), Failure> {
+    let (loaded, templates) = load(config)?;
+    let mut store = open_store(&loaded)?;
+    let rules = Rules { policy: &loaded.policy, templates: &templates };
+    let order = Order { ticket: TicketId(number), by: operator(), act };
+    let decision = intake::order(rules, &mut store, &order, clock::now()).map_err(|error| match error {
+        OrderError::Refused(why) => Failure::Refused(why),
+        OrderError::Store(error) => error.into(),
+    })?;
+    if let Some(ticket) = &decision.ticket {
+        let unit = ticket.unit.as_ref().map(|unit| format!(", {unit}")).unwrap_or_default();
+        print(&format!("ticket {} is {}{unit}", ticket.id, ticket.status))?;
+    }
+    for mail in &decision.outbound {
+        print(&format!("queued {} to {}", mail.template.name(), mail.to))?;
+    }
+    Ok(())
+}
