@@ -104,6 +104,9 @@ impl<T> OneOrMore<T> {
     }
 }
 
+/// A unit's name, and the unit with its list of sites where it could be read.
+type ReadUnit = (String, Option<(Unit, Vec<String>)>);
+
 fn plain() -> String {
     "plain".to_owned()
 }
@@ -121,8 +124,7 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
     let names = document.keys(&["unit"]);
     let mut reader = Reader { gateway, document: &document, dialects: &dialects, names: &names, report };
     let default_unit = reader.default_unit();
-    let read: Vec<(String, Option<(Unit, Vec<String>)>)> =
-        names.iter().map(|name| (name.clone(), reader.unit(name))).collect();
+    let read: Vec<ReadUnit> = names.iter().map(|name| (name.clone(), reader.unit(name))).collect();
     let sites = reader.sites(&read);
     let rules = reader.rules(&sites);
     let units: BTreeMap<UnitName, Unit> =
@@ -244,7 +246,7 @@ impl Reader<'_> {
         Some(Arc::clone(dialect))
     }
 
-    fn sites(&mut self, units: &[(String, Option<(Unit, Vec<String>)>)]) -> Sites {
+    fn sites(&mut self, units: &[ReadUnit]) -> Sites {
         let mut described: BTreeMap<String, SiteFile> = BTreeMap::new();
         for name in self.document.keys(&["site"]) {
             if let Some(file) = self.document.section::<SiteFile>(&["site", &name], self.report) {

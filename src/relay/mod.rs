@@ -78,7 +78,7 @@ pub struct Problem {
 #[serde(rename_all = "lowercase")]
 pub enum RelaySettings {
     /// Hands mails to an SMTP server.
-    Smtp(smtp::Settings),
+    Smtp(Box<smtp::Settings>),
     /// Writes mails into a directory.
     Maildir(maildir::Settings),
 }
@@ -122,7 +122,7 @@ impl Courier {
     /// A courier that has not set out yet: nothing is opened before the first parcel.
     pub fn new(settings: &RelaySettings) -> Self {
         match settings {
-            RelaySettings::Smtp(settings) => Self::Smtp(Box::new(smtp::Courier::new(settings.clone()))),
+            RelaySettings::Smtp(settings) => Self::Smtp(Box::new(smtp::Courier::new((**settings).clone()))),
             RelaySettings::Maildir(settings) => Self::Maildir(maildir::Courier::new(settings.clone())),
         }
     }
