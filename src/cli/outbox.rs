@@ -13,7 +13,7 @@ use crate::store::{OutboxFilter, OutboxId, OutboxState};
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// List mail, oldest first
+    /// List mail, newest first
     List {
         #[arg(long)]
         json: bool,

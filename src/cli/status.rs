@@ -38,11 +38,24 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
             harmless(&health.text, 200)
         ))?;
     }
-    let tickets: Vec<String> = counts.tickets.iter().map(|(status, number)| format!("{number} {status}")).collect();
-    let mails: Vec<String> =
-        counts.mails.iter().map(|(verdict, number)| format!("{number} {}", verdict.word())).collect();
-    let outbox: Vec<String> =
-        counts.outbox.iter().map(|(state, row)| format!("{} {}", row.count, state.word())).collect();
+    let tickets: Vec<String> = counts
+        .tickets
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|(status, number)| format!("{number} {status}"))
+        .collect();
+    let mails: Vec<String> = counts
+        .mails
+        .iter()
+        .filter(|(_, number)| **number > 0)
+        .map(|(verdict, number)| format!("{number} {}", verdict.word()))
+        .collect();
+    let outbox: Vec<String> = counts
+        .outbox
+        .iter()
+        .filter(|(_, row)| row.count > 0)
+        .map(|(state, row)| format!("{} {}", row.count, state.word()))
+        .collect();
     print(&format!("{:20}{}", "tickets", or_none(&tickets)))?;
     print(&format!("{:20}{}", "mails in, 24 h", or_none(&mails)))?;
     print(&format!("{:20}{}", "outbox", or_none(&outbox)))?;

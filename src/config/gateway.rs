@@ -184,50 +184,59 @@ fn one() -> u64 {
     1
 }
 
-/// The file, checked.
+/// The file as far as it can be used. What is missing is in the report; the rest lets other files be checked too.
 #[derive(Debug)]
 pub struct Gateway {
-    pub desk: Desk,
-    pub files: FilesFile,
-    limits: Limits,
-    plant: Plant,
+    pub desk: Option<Desk>,
+    pub files: Option<FilesFile>,
+    limits: Option<Limits>,
+    plant: Option<Plant>,
 }
 
 impl Gateway {
-    /// What the rest of the configuration is made of.
-    pub fn into_parts(self) -> (Plant, Desk, Limits) {
-        (self.plant, self.desk, self.limits)
+    /// What the rest of the configuration is made of, where all of it is there.
+    pub fn into_parts(self) -> Option<(Plant, Desk, Limits)> {
+        Some((self.plant?, self.desk?, self.limits?))
     }
 }
 
-/// Reads `gateway.toml`; `None` where it can't be used, with everything wrong in the report.
-pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> Option<Gateway> {
+/// Reads `gateway.toml`.
+pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> Gateway {
     let document = Document::parse(path, text, report);
     document.only(&SECTIONS, report);
-    let limits_file = document.section::<LimitsFile>(&["limits"], report);
-    let desk = document
-        .section::<DeskFile>(&["desk"], report)
-        .map(|file| (file.first_ticket, desk(&document, file, files, report)));
+    let (limits, read_limits) = document.section::<LimitsFile>(&["limits"], report).map(limits).unzip();
+    let desk_file = document.section::<DeskFile>(&["desk"], report);
+    let first_ticket = desk_file.as_ref().map(|file| file.first_ticket);
+    let desk = desk_file.and_then(|file| desk(&document, file, files, report));
     let files_file = document.section::<FilesFile>(&["files"], report);
     let store = document.section::<StoreFile>(&["store"], report);
     let log = document.section::<LogSettings>(&["log"], report);
-    let outbox = document.section::<OutboxSettings>(&["outbox"], report);
+    let outbox = outbox(&document, report);
     let sources = sources(&document, files, report);
     let relay = relay(&document, files, report);
-    let (first_ticket, desk) = desk?;
-    let (limits, read_limits) = limits(limits_file?);
-    let files_file = files_file?;
-    let plant = Plant {
-        config: path.to_owned(),
-        store: files.at(&store?.path),
-        sources,
-        relay: relay?,
-        templates: files_file.templates.as_ref().map(|folder| files.at(folder)),
-        outbox: outbox?,
-        first_ticket,
-        log: log?,
+    let plant = || {
+        Some(Plant {
+            config: path.to_owned(),
+            store: files.at(&store?.path),
+            sources,
+            relay: relay?,
+            templates: files_file.as_ref()?.templates.as_ref().map(|folder| files.at(folder)),
+            outbox: outbox?,
+            first_ticket: first_ticket?,
+            log: log?,
+        })
     };
-    Some(Gateway { desk: Desk { read_limits, ..desk? }, files: files_file, limits, plant })
+    let plant = plant();
+    let desk = desk.map(|desk| Desk { read_limits: read_limits.unwrap_or_default(), ..desk });
+    Gateway { desk, files: files_file, limits, plant }
+}
+
+fn outbox(document: &Document<'_>, report: &mut Report) -> Option<OutboxSettings> {
+    let settings = document.section::<OutboxSettings>(&["outbox"], report)?;
+    for (key, message) in settings.problems() {
+        document.error(report, &["outbox", key], message, "");
+    }
+    Some(settings)
 }
 
 fn desk(document: &Document<'_>, file: DeskFile, files: &dyn Files, report: &mut Report) -> Option<Desk> {

@@ -100,8 +100,18 @@ impl Files for Disk {
         named.filter_map(|(name, path)| report.read_file(&path).map(|text| (name, path, text))).collect()
     }
 
+    /// `config` and `../var/desk.sqlite` is `var/desk.sqlite`: people read these paths.
     fn at(&self, path: &Path) -> PathBuf {
-        self.base.join(path)
+        let mut base = self.base.clone();
+        let mut rest = path;
+        while let Ok(above) = rest.strip_prefix("..")
+            && base.file_name().is_some()
+            && !base.is_symlink()
+            && base.pop()
+        {
+            rest = above;
+        }
+        base.join(rest)
     }
 }
 
@@ -125,10 +135,9 @@ impl Files for Texts {
 
 fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Result<Loaded, Problems> {
     let gateway = gateway::read(path, text, files, &mut report);
-    let routed = gateway.as_ref().and_then(|gateway| routing::read(gateway, files, &mut report));
-    match (gateway, routed) {
-        (Some(gateway), Some(routing)) if !report.has_errors() => {
-            let (plant, desk, limits) = gateway.into_parts();
+    let routed = routing::read(&gateway, files, &mut report);
+    match (gateway.into_parts(), routed) {
+        (Some((plant, desk, limits)), Some(routing)) if !report.has_errors() => {
             let routing::Routing { units, default_unit, sites, rules } = routing;
             let policy = Policy { desk, units, default_unit, sites, rules, limits };
             Ok(Loaded { policy, plant, warnings: report.into_problems().0 })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
@@ -13,7 +14,7 @@ use super::document::Document;
 use super::gateway::{Gateway, zone};
 use super::problem::{Problem, Report, Severity, did_you_mean};
 use crate::desk::dialect::{self, Dialect};
-use crate::desk::policy::{AddressPattern, ReplyMeans, Site, Sites, Trust, Unit, UnitName};
+use crate::desk::policy::{AddressPattern, Desk, ReplyMeans, Site, Sites, Trust, Unit, UnitName};
 use crate::desk::route::{Condition, Rule};
 use crate::mail::Address;
 use crate::mail::language::Language;
@@ -115,14 +116,15 @@ fn yes() -> bool {
     true
 }
 
-/// Reads the routing file that the gateway's names; `None` where it can't be used.
+/// Reads the routing file that the gateway's names, as far as that can be read; `None` where it can't be used.
 pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option<Routing> {
     let dialects = dialects(gateway, files, report);
-    let (path, text) = files.routing(&gateway.files.routing, report)?;
+    let (path, text) = files.routing(&gateway.files.as_ref()?.routing, report)?;
     let document = Document::parse(&path, &text, report);
     document.only(&["default_unit", "rule", "site", "unit"], report);
     let names = document.keys(&["unit"]);
-    let mut reader = Reader { gateway, document: &document, dialects: &dialects, names: &names, report };
+    let mut reader =
+        Reader { desk: gateway.desk.as_ref(), document: &document, dialects: &dialects, names: &names, report };
     let default_unit = reader.default_unit();
     let read: Vec<ReadUnit> = names.iter().map(|name| (name.clone(), reader.unit(name))).collect();
     let sites = reader.sites(&read);
@@ -135,7 +137,8 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
 
 fn dialects(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> BTreeMap<String, Arc<Dialect>> {
     let mut all = dialect::built_in();
-    for (name, path, text) in files.dialects(&gateway.files.dialects, report) {
+    let folder = gateway.files.as_ref().map(|files| files.dialects.clone()).unwrap_or_default();
+    for (name, path, text) in files.dialects(&folder, report) {
         match Dialect::parse(&name, &text) {
             Ok(dialect) => drop(all.insert(name, Arc::new(dialect))),
             Err(problems) => problems.into_iter().for_each(|problem| dialect_problem(report, path.clone(), problem)),
@@ -150,7 +153,8 @@ fn dialect_problem(report: &mut Report, file: PathBuf, problem: dialect::Dialect
 }
 
 struct Reader<'a> {
-    gateway: &'a Gateway,
+    /// `None` where `gateway.toml` has no sound one: then what hangs on it is not checked.
+    desk: Option<&'a Desk>,
     document: &'a Document<'a>,
     dialects: &'a BTreeMap<String, Arc<Dialect>>,
     names: &'a [String],
@@ -184,16 +188,19 @@ impl Reader<'_> {
         let at = |key: &'static str| ["unit", name, key].map(str::to_owned);
         let file = self.document.section::<UnitFile>(&["unit", name], self.report)?;
         let dialect = self.dialect(name, &file);
-        let desk = &self.gateway.desk;
+        let desk = self.desk;
         let time_zone = match &file.time_zone {
             Some(zone_name) => zone(self.document, &["unit", name, "time_zone"], zone_name, self.report)?,
-            None => desk.time_zone.clone(),
+            None => desk.map_or(TimeZone::UTC, |desk| desk.time_zone.clone()),
         };
         let speakers = file.speakers.iter().filter_map(|pattern| match pattern {
             AddressPattern::One(address) => Some(address),
             AddressPattern::Domain(_) => None,
         });
-        for address in std::iter::once(&file.address).chain(speakers).filter(|address| desk.is_own(address)) {
+        for address in std::iter::once(&file.address)
+            .chain(speakers)
+            .filter(|address| desk.is_some_and(|desk| desk.is_own(address)))
+        {
             let message = format!("{address} is the desk's own address");
             let hint = "mail to it would come back to the desk for ever; name the unit's helpdesk";
             self.document.error(self.report, &at("address").each_ref().map(String::as_str), message, hint);
@@ -209,7 +216,7 @@ impl Reader<'_> {
             speakers: file.speakers,
             dialect: dialect?,
             parameters: file.parameters,
-            language: file.language.unwrap_or(desk.language),
+            language: file.language.or(desk.map(|desk| desk.language)).unwrap_or_default(),
             time_zone,
             trust: file.trust,
             reply: file.reply,

@@ -166,7 +166,8 @@ fn text_part(body: &str) -> SinglePart {
         true => ContentTransferEncoding::SevenBit,
         false => ContentTransferEncoding::QuotedPrintable,
     };
-    let body = Body::new_with_encoding(text, encoding).unwrap_or_else(Body::new);
+    // The library puts CRLF in by itself only where it chooses the encoding; a bare LF would be encoded as =0A.
+    let body = Body::new_with_encoding(text.replace('\n', "\r\n"), encoding).unwrap_or_else(Body::new);
     SinglePart::builder().header(ContentType::TEXT_PLAIN).body(body)
 }
 
@@ -388,6 +389,8 @@ mod tests {
             assert_eq!(mail.contains("Content-Transfer-Encoding: 7bit"), safe, "{body}");
             assert_eq!(mail.contains("Content-Transfer-Encoding: quoted-printable"), !safe, "{body}");
         }
+        let mail = text(&dispatch(), &format!("[GGUS:57890]\n{}\n\nTICKET: 57890\n", "x".repeat(79)));
+        assert!(mail.contains("\r\n[GGUS:57890]\r\nxxx") && mail.ends_with("\r\n\r\nTICKET: 57890\r\n"), "{mail}");
         let mail = text(&dispatch(), &format!("[GGUS:57890]\n{}\n\n=3D \nTICKET: 57890\n", "ж".repeat(2_000)));
         assert!(
             mail.contains("\r\n[GGUS:57890]\r\n=D0=B6") && mail.ends_with("=3D3D=20\r\nTICKET: 57890\r\n"),

@@ -70,7 +70,7 @@ pub async fn run(name: &str, settings: &Settings, mailroom: &Mailroom, stay: Sta
 pub async fn probe(settings: &Settings) -> Result<String, String> {
     make_folders(&settings.path)?;
     let waiting = listing(&settings.path)?.len();
-    Ok(format!("Maildir {} is there, {waiting} mails wait in new/", settings.path.display()))
+    Ok(format!("Maildir {} is there, mails waiting in new/: {waiting}", settings.path.display()))
 }
 
 /// Takes all that waits; says how much that was.
@@ -101,7 +101,7 @@ async fn take(name: &str, settings: &Settings, mailroom: &Mailroom) -> Result<St
         }
     }
     match (left, unreadable.first()) {
-        (0, None) => Ok(format!("{taken} mails taken")),
+        (0, None) => Ok(format!("mails taken: {taken}")),
         (0, Some(first)) => Err(format!(
             "{} files can't be read, the first is {first}; let the gateway's user read them",
             unreadable.len()
