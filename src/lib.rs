@@ -3,6 +3,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod credential;
 pub mod daemon;
 pub mod desk;
 pub mod engine;

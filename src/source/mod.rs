@@ -4,6 +4,7 @@
 //! [`Receipt::Kept`], moves or flags them where they lay. It never opens a mail, never decides, never sees the store.
 
 pub mod files;
+pub mod imap;
 pub mod maildir;
 
 use std::path::{Path, PathBuf};
@@ -124,6 +125,8 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceSettings {
+    /// A mailbox on an IMAP server.
+    Imap(Box<imap::Settings>),
     /// An MTA on this host delivers into a directory.
     Maildir(maildir::Settings),
 }
@@ -132,6 +135,7 @@ impl SourceSettings {
     /// The word of its table.
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::Imap(_) => "imap",
             Self::Maildir(_) => "maildir",
         }
     }
@@ -139,6 +143,7 @@ impl SourceSettings {
     /// All faults that can be seen without a connection.
     pub fn problems(&self) -> Vec<Problem> {
         match self {
+            Self::Imap(settings) => settings.problems(),
             Self::Maildir(settings) => settings.problems(),
         }
     }
@@ -146,6 +151,7 @@ impl SourceSettings {
     /// Makes every path absolute by `at`, which knows the directory of the configuration.
     pub fn resolve(&mut self, at: &dyn Fn(&Path) -> PathBuf) {
         match self {
+            Self::Imap(settings) => settings.resolve(at),
             Self::Maildir(settings) => settings.path = at(&settings.path),
         }
     }
@@ -154,6 +160,7 @@ impl SourceSettings {
 /// Works as the source called `name` until there is no more to do, or for ever.
 pub async fn run(name: &str, settings: &SourceSettings, mailroom: &Mailroom, stay: Stay) {
     match settings {
+        SourceSettings::Imap(settings) => imap::run(name, settings, mailroom, stay).await,
         SourceSettings::Maildir(settings) => maildir::run(name, settings, mailroom, stay).await,
     }
 }
@@ -161,6 +168,7 @@ pub async fn run(name: &str, settings: &SourceSettings, mailroom: &Mailroom, sta
 /// Whether mail can be had from it: what was found, or what is wrong and what to do.
 pub async fn probe(settings: &SourceSettings) -> Result<String, String> {
     match settings {
+        SourceSettings::Imap(settings) => imap::probe(settings).await,
         SourceSettings::Maildir(settings) => maildir::probe(settings).await,
     }
 }

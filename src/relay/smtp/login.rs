@@ -4,47 +4,20 @@
 //! The dialogue is written out here because lettre's gives up on XOAUTH2 when the server explains a rejection, and then
 //! nobody learns of the rejection. A secret is fetched anew for every login and never shown.
 
-use std::fmt;
-use std::process::Stdio;
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Command;
-use tokio::time::timeout;
 
 use super::super::Trouble;
-use super::answer::{Refusal, bounded, seconds};
+use super::answer::{Refusal, bounded};
 use super::connect::Line;
 use super::settings::Settings;
+use crate::credential::{self, Credential, Places, Secret};
 
-/// Longest password or token that is read, in octets.
-const SECRET_MAX: u64 = 64 * 1024;
 /// Longest command line, in octets with its end (RFC 5321 section 4.5.3.1.4). A longer first answer waits to be asked
 /// for (RFC 4954 section 4).
 const COMMAND_MAX: usize = 512;
 /// Most questions of one AUTH dialogue.
 const ROUNDS: usize = 4;
-
-/// A text that no log shows.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Hides `text`.
-    pub fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
-    }
-}
 
 /// A user with a fresh secret.
 #[derive(Debug)]
@@ -60,71 +33,22 @@ pub(super) struct Login {
 /// The secret cannot be had: what is missing and what to do.
 pub(super) async fn fetch(settings: &Settings) -> Result<Option<Login>, Trouble> {
     let Some(user) = settings.user.clone() else { return Ok(None) };
-    let (secret, is_token) = if let Some(secret) = &settings.password {
-        (secret.clone(), false)
-    } else if let Some(name) = &settings.password_env {
-        let text = std::env::var(name)
-            .map_err(|_| blocked(format!("the environment variable {name} (password_env) is not set: set it")))?;
-        (Secret(text), false)
-    } else if let Some(path) = &settings.password_file {
-        (first_line_of(path, "password_file").await?, false)
-    } else if let Some(path) = &settings.token_file {
-        (first_line_of(path, "token_file").await?, true)
-    } else if let Some(command) = &settings.token_command {
-        (printed_by(command, settings.command_limit).await?, true)
-    } else {
-        return Err(blocked(format!("user {user:?} has no password and no token: set password_file")));
+    let places = Places {
+        password: settings.password.as_ref(),
+        password_env: settings.password_env.as_deref(),
+        password_file: settings.password_file.as_deref(),
+        token_file: settings.token_file.as_deref(),
+        token_command: settings.token_command.as_deref(),
     };
-    Ok(Some(Login { user, secret, is_token }))
+    match credential::fetch(places, settings.command_limit).await {
+        Ok(Some(Credential { secret, is_token })) => Ok(Some(Login { user, secret, is_token })),
+        Ok(None) => Err(blocked(format!("user {user:?} has no password and no token: set password_file"))),
+        Err(why) => Err(blocked(why)),
+    }
 }
 
 fn blocked(text: String) -> Trouble {
     Trouble::Blocked(text)
-}
-
-async fn first_line_of(path: &std::path::Path, key: &str) -> Result<Secret, Trouble> {
-    let unreadable =
-        |error| blocked(format!("cannot read {} ({key}): {error}; check its path and its owner", path.display()));
-    let file = tokio::fs::File::open(path).await.map_err(unreadable)?;
-    let text = read_some(Some(file)).await.map_err(unreadable)?;
-    first_line(&text).ok_or_else(|| blocked(format!("{} ({key}) is empty: write the secret into it", path.display())))
-}
-
-/// Runs `command` and takes the first line of what it prints.
-async fn printed_by(command: &str, limit: Duration) -> Result<Secret, Trouble> {
-    let failed = |what: String| blocked(format!("token_command failed: {what}; run it by hand as the gateway's user"));
-    let mut child = Command::new("sh")
-        .args(["-c", command])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| failed(error.to_string()))?;
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    let run = async { tokio::try_join!(read_some(out), read_some(err), child.wait()) };
-    let (out, err, status) = match timeout(limit, run).await {
-        Ok(ended) => ended.map_err(|error| failed(error.to_string()))?,
-        Err(_) => return Err(failed(format!("it did not end within {}", seconds(limit)))),
-    };
-    match first_line(&out) {
-        Some(secret) if status.success() => Ok(secret),
-        _ => Err(failed(bounded(format!("{status} {}", String::from_utf8_lossy(&err).trim()).trim()))),
-    }
-}
-
-async fn read_some(from: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    if let Some(from) = from {
-        from.take(SECRET_MAX).read_to_end(&mut text).await?;
-    }
-    Ok(text)
-}
-
-fn first_line(text: &[u8]) -> Option<Secret> {
-    let text = String::from_utf8_lossy(text);
-    let line = text.lines().next().unwrap_or_default();
-    (!line.trim().is_empty()).then(|| Secret(line.to_owned()))
 }
 
 impl Login {
@@ -175,10 +99,10 @@ impl Login {
 
     /// What we say in order, each coded in base64.
     fn lines(&self, mechanism: &Mechanism) -> Vec<String> {
-        let (user, secret) = (&self.user, &self.secret.0);
+        let (user, secret) = (&self.user, self.secret.reveal());
         let plain = match mechanism.name {
             "PLAIN" => vec![format!("\0{user}\0{secret}")],
-            "LOGIN" => vec![user.clone(), secret.clone()],
+            "LOGIN" => vec![user.clone(), secret.to_owned()],
             // The second line answers the server's explanation of a rejection; the rejection follows upon it.
             "XOAUTH2" => vec![format!("user={user}\x01auth=Bearer {secret}\x01\x01"), String::new()],
             _ => vec![format!("n,a={user},\x01auth=Bearer {secret}\x01\x01"), "\x01".to_owned()],

@@ -17,7 +17,6 @@ use std::pin::Pin;
 use lettre::transport::smtp::commands::Rset;
 use tokio::time::{Sleep, sleep};
 
-pub use login::Secret;
 pub use settings::{Settings, Tls};
 
 use super::{Outcome, Parcel, Trouble};

@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer};
 
 use super::super::Problem;
-use super::login::Secret;
+use crate::credential::Secret;
 
 /// The settings of one SMTP relay.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

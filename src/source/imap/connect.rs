@@ -1,0 +1,158 @@
+//! From a host name to a logged-in session: TCP, TLS with the name checked, greeting, login. Each step has a time limit.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_imap::{Authenticator, Client};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::session::{Session, Trouble, Wire};
+use super::settings::{Settings, Tls, TokenLogin};
+use crate::credential::{self, Credential};
+
+/// Connects and logs in.
+pub async fn open(settings: &Settings) -> Result<Session, Trouble> {
+    let client = connect(settings).await?;
+    let wire = login(settings, client).await?;
+    Session::new(wire, settings.limit).await
+}
+
+async fn connect(settings: &Settings) -> Result<Client<Box<dyn Wire>>, Trouble> {
+    let place = format!("{}:{}", settings.host, settings.port());
+    let connecting = TcpStream::connect((settings.host.as_str(), settings.port()));
+    let tcp = within(settings, "the connection", connecting)
+        .await?
+        .map_err(|error| Trouble::Lost(format!("{place} can't be reached ({error}); check host and port")))?;
+    let wire: Box<dyn Wire> = match settings.tls {
+        Tls::Implicit => Box::new(encrypt(settings, tcp).await?),
+        Tls::None | Tls::Starttls => Box::new(tcp),
+    };
+    let mut client = Client::new(wire);
+    greeting(settings, &mut client).await?;
+    if settings.tls != Tls::Starttls {
+        return Ok(client);
+    }
+    within(settings, "STARTTLS", client.run_command_and_check_ok("STARTTLS", None))
+        .await?
+        .map_err(|error| Trouble::Rejected(format!("{place} gives no STARTTLS ({error}); set tls = \"implicit\"")))?;
+    // What came in clear text before the encryption is dropped with the old client: nothing can be injected.
+    let wire: Box<dyn Wire> = Box::new(encrypt(settings, client.into_inner()).await?);
+    Ok(Client::new(wire))
+}
+
+/// Nothing may be said before the server has greeted.
+async fn greeting(settings: &Settings, client: &mut Client<Box<dyn Wire>>) -> Result<(), Trouble> {
+    match within(settings, "its greeting", client.read_response()).await? {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Trouble::Lost("the server closed the connection instead of greeting".to_owned())),
+        Err(error) => Err(Trouble::Lost(format!("what the server says is no IMAP ({error}); check port and tls"))),
+    }
+}
+
+async fn encrypt<W: Wire + 'static>(
+    settings: &Settings,
+    wire: W,
+) -> Result<tokio_rustls::client::TlsStream<W>, Trouble> {
+    let name = settings.tls_name.as_ref().unwrap_or(&settings.host);
+    let server = ServerName::try_from(name.clone()).map_err(|_| {
+        Trouble::Rejected(format!("{name:?} is no name that a certificate could hold; check host and tls_name"))
+    })?;
+    let connector = TlsConnector::from(Arc::new(trust(settings.ca_file.as_deref())?));
+    within(settings, "the TLS handshake", connector.connect(server, wire)).await?.map_err(|error| {
+        let hint = "check host, tls_name, and whether ca_file is needed";
+        Trouble::Rejected(format!("the server's certificate does not hold for {name} ({error}); {hint}"))
+    })
+}
+
+/// The system's certificates, and those of a file.
+fn trust(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, Trouble> {
+    let broken = |what: String| Trouble::Rejected(format!("{what}; check ca_file"));
+    let extra: Vec<CertificateDer<'static>> = match ca_file {
+        None => Vec::new(),
+        Some(path) => CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect)
+            .map_err(|error| broken(format!("{} holds no certificates ({error})", path.display())))?,
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(extra, Arc::clone(&provider))
+        .map_err(|error| broken(format!("the certificates can't be used ({error})")))?;
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| broken(error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(config.with_no_client_auth())
+}
+
+async fn login(
+    settings: &Settings,
+    client: Client<Box<dyn Wire>>,
+) -> Result<async_imap::Session<Box<dyn Wire>>, Trouble> {
+    let user = &settings.user;
+    let credential = credential::fetch(settings.places(), settings.limit).await.map_err(Trouble::Rejected)?;
+    let Some(Credential { secret, is_token }) = credential else {
+        return Err(Trouble::Rejected(format!("user {user} has no password and no token; set password_file")));
+    };
+    let tried = match (is_token, settings.token_login, secret.reveal().is_ascii()) {
+        (false, _, true) => within(settings, "LOGIN", client.login(user, secret.reveal())).await?,
+        // LOGIN sends a quoted string, which holds ASCII only.
+        (false, _, false) => {
+            let words = format!("\0{user}\0{}", secret.reveal());
+            within(settings, "AUTHENTICATE PLAIN", client.authenticate("PLAIN", Words(Some(words)))).await?
+        }
+        (true, TokenLogin::Xoauth2, _) => {
+            let words = format!("user={user}\u{1}auth=Bearer {}\u{1}\u{1}", secret.reveal());
+            within(settings, "AUTHENTICATE XOAUTH2", client.authenticate("XOAUTH2", Words(Some(words)))).await?
+        }
+        (true, TokenLogin::Oauthbearer, _) => {
+            let (host, port) = (&settings.host, settings.port());
+            let words =
+                format!("n,a={user},\u{1}host={host}\u{1}port={port}\u{1}auth=Bearer {}\u{1}\u{1}", secret.reveal());
+            within(settings, "AUTHENTICATE OAUTHBEARER", client.authenticate("OAUTHBEARER", Words(Some(words)))).await?
+        }
+    };
+    tried.map_err(|(error, _)| refused(user, is_token, &error))
+}
+
+fn refused(user: &str, is_token: bool, error: &async_imap::error::Error) -> Trouble {
+    use async_imap::error::Error;
+    let said = said(&error.to_string());
+    let for_now = ["[UNAVAILABLE]", "[LIMIT]", "[INUSE]", "backoff"]
+        .iter()
+        .any(|word| said.to_lowercase().contains(&word.to_lowercase()));
+    match error {
+        Error::No(_) | Error::Bad(_) if for_now => Trouble::Refused(format!("the server takes no login now: {said}")),
+        Error::No(_) | Error::Bad(_) => {
+            let what = if is_token { "the token" } else { "the password" };
+            Trouble::Rejected(format!("the server rejects the login of {user} ({said}); check user and {what}"))
+        }
+        _ => Trouble::Lost(format!("the connection is lost at the login: {said}")),
+    }
+}
+
+/// What the server said, out of the library's wrapping: `no response: code: None, info: Some("…")`.
+fn said(error: &str) -> String {
+    let inner = error.split_once("info: Some(\"").and_then(|(_, rest)| rest.rsplit_once("\")"));
+    inner.map_or(error, |(said, _)| said).to_owned()
+}
+
+/// Says its words once; a further question is the server's explanation of a rejection and gets an empty answer.
+struct Words(Option<String>);
+
+impl Authenticator for Words {
+    type Response = String;
+
+    fn process(&mut self, _: &[u8]) -> String {
+        self.0.take().unwrap_or_default()
+    }
+}
+
+async fn within<T>(settings: &Settings, what: &str, step: impl Future<Output = T>) -> Result<T, Trouble> {
+    let limit = settings.limit;
+    let slow = |_| Trouble::Slow(format!("{} does not answer {what} within {} s", settings.host, limit.as_secs_f32()));
+    timeout(limit, step).await.map_err(slow)
+}

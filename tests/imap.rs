@@ -1,0 +1,285 @@
+//! The IMAP source against a real Dovecot; a scripted peer stands in only for faults that Dovecot can't be made to have.
+
+mod servers;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ggus_gateway::source::{self, Counter, Health, Incoming, Mailroom, Receipt, SourceSettings, Stay};
+use servers::dovecot::{Dovecot, NAME};
+use servers::{PATIENCE, script};
+use tokio::sync::watch;
+
+/// What came out of a source.
+#[derive(Default)]
+struct Seen {
+    mails: Vec<Incoming>,
+    healths: Vec<Health>,
+    /// The store can't take mail.
+    full: bool,
+}
+
+/// A source at work.
+struct Running {
+    seen: Arc<Mutex<Seen>>,
+    stop: watch::Sender<bool>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn settings(text: &str) -> SourceSettings {
+    toml::from_str(&format!("[imap]\n{text}")).unwrap()
+}
+
+fn plain(dovecot: &Dovecot, rest: &str) -> SourceSettings {
+    settings(&format!(
+        "host = '127.0.0.1'\nport = {}\ntls = 'none'\nuser = 'gw@example.test'\nfirst_wait = '50ms'\nlongest_wait = '200ms'\n\
+         rejected_wait = '50ms'\npoll = '10s'\nlimit = '5s'\n{rest}",
+        dovecot.imap
+    ))
+}
+
+const PASSWORD: &str = "password = 'secret'\n";
+
+fn run(settings: SourceSettings, stay: Stay, full: bool) -> Running {
+    let (stop, stopped) = watch::channel(false);
+    let (mailroom, mut counter): (Mailroom, Counter) = Mailroom::new(stopped);
+    let seen = Arc::new(Mutex::new(Seen { full, ..Seen::default() }));
+    let desk = Arc::clone(&seen);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                Some(delivery) = counter.inbox.recv() => {
+                    let mut seen = desk.lock().unwrap();
+                    let receipt = if seen.full { Receipt::Later("disk full".to_owned()) } else { Receipt::Kept };
+                    let receipts = vec![receipt; delivery.mails.len()];
+                    seen.mails.extend(delivery.mails);
+                    let _ = delivery.receipts.send(receipts);
+                }
+                Some((_, health)) = counter.health.recv() => desk.lock().unwrap().healths.push(health),
+                else => return,
+            }
+        }
+    });
+    let task = tokio::spawn(async move { source::run("support", &settings, &mailroom, stay).await });
+    Running { seen, stop, task }
+}
+
+impl Running {
+    async fn until(&self, what: &str, so: impl Fn(&Seen) -> bool) {
+        let start = std::time::Instant::now();
+        while !so(&self.seen.lock().unwrap()) {
+            assert!(start.elapsed() < PATIENCE, "{what}: not so: {:?}", self.seen.lock().unwrap().healths.last());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn end(self) -> Vec<Incoming> {
+        let _ = self.stop.send(true);
+        self.task.await.unwrap();
+        std::mem::take(&mut self.seen.lock().unwrap().mails)
+    }
+}
+
+fn mail(subject: &str) -> Vec<u8> {
+    format!("From: anna@uni.example\r\nTo: gw@example.test\r\nSubject: {subject}\r\n\r\nhello\r\n").into_bytes()
+}
+
+async fn until_moved(dovecot: &Dovecot, count: usize) {
+    let start = std::time::Instant::now();
+    while dovecot.mails("gw", "Processed").len() < count {
+        assert!(start.elapsed() < PATIENCE, "{} of {count} mails were moved", dovecot.mails("gw", "Processed").len());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_are_taken_once_and_moved_and_idle_wakes() {
+    let dovecot = Dovecot::start();
+    (0..70).for_each(|number| dovecot.put("gw", &format!("a{number:03}"), &mail(&format!("first {number}"))));
+    let running = run(plain(&dovecot, PASSWORD), Stay::Forever, false);
+    running.until("all are taken", |seen| seen.mails.len() == 70).await;
+    until_moved(&dovecot, 70).await;
+    // The poll interval is 10 s: what comes before is seen because the server announces it.
+    let start = std::time::Instant::now();
+    running.until("idling", |seen| seen.healths.contains(&Health::Well("mails taken: 70".to_owned()))).await;
+    dovecot.put("gw", "b", &mail("second"));
+    running.until("woken", |seen| seen.mails.len() == 71).await;
+    assert!(start.elapsed() < Duration::from_secs(9), "the poll found it, not IDLE");
+    until_moved(&dovecot, 71).await;
+    assert!(dovecot.mails("gw", "INBOX").is_empty());
+    let mails = running.end().await;
+    let identities: std::collections::BTreeSet<&str> = mails.iter().map(|mail| mail.identity.as_str()).collect();
+    assert_eq!(identities.len(), 71);
+    assert!(mails[0].identity.starts_with("imap:gw@example.test@127.0.0.1/INBOX;"), "{}", mails[0].identity);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flagged_mails_stay_and_are_not_taken_twice() {
+    let dovecot = Dovecot::start();
+    dovecot.put("gw", "a", &mail("one"));
+    let flagging = format!("{PASSWORD}after = {{ flag = 'GGUSTaken' }}\n");
+    for expected in [1, 0] {
+        let running = run(plain(&dovecot, &flagging), Stay::Once, false);
+        running.until("done", |seen| !seen.healths.is_empty()).await;
+        assert_eq!(running.end().await.len(), expected);
+    }
+    assert_eq!(dovecot.mails("gw", "INBOX").len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_durable_stays_in_the_mailbox() {
+    let dovecot = Dovecot::start();
+    dovecot.put("gw", "a", &mail("one"));
+    let running = run(plain(&dovecot, PASSWORD), Stay::Once, true);
+    running
+        .until("said", |seen| matches!(seen.healths.first(), Some(Health::Trouble(text)) if text.contains("disk full")))
+        .await;
+    running.end().await;
+    assert_eq!(dovecot.mails("gw", "INBOX").len(), 1);
+    assert_eq!(dovecot.mails("gw", "Processed").len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_and_needs_a_person() {
+    let dovecot = Dovecot::start();
+    let wrong = plain(&dovecot, "password = 'guess'\n");
+    let told = source::probe(&wrong).await.unwrap_err();
+    assert!(
+        told.contains("rejects the login of gw@example.test") && told.contains("check user and the password"),
+        "{told}"
+    );
+    let running = run(wrong, Stay::Forever, false);
+    running.until("blocked", |seen| seen.healths.iter().any(|health| matches!(health, Health::Blocked(_)))).await;
+    running.end().await;
+    assert!(source::probe(&plain(&dovecot, PASSWORD)).await.unwrap().contains("MOVE"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn encryption_needs_the_right_name_and_a_known_certificate() {
+    let dovecot = Dovecot::start();
+    let ca = dovecot.ca().display().to_string();
+    for (tls, port) in [("implicit", dovecot.imaps), ("starttls", dovecot.imap)] {
+        let with = |name: &str, ca: &str| {
+            settings(&format!(
+                "host = '127.0.0.1'\nport = {port}\ntls = '{tls}'\nuser = 'gw@example.test'\npassword = 'secret'\nlimit = '5s'\n\
+                 tls_name = '{name}'\n{ca}"
+            ))
+        };
+        let trusting = format!("ca_file = '{ca}'\n");
+        assert!(
+            source::probe(&with(NAME, &trusting)).await.is_ok(),
+            "{:?}",
+            source::probe(&with(NAME, &trusting)).await
+        );
+        let name = source::probe(&with("other.example.test", &trusting)).await.unwrap_err();
+        assert!(name.contains("does not hold for other.example.test"), "{name}");
+        let unknown = source::probe(&with(NAME, "")).await.unwrap_err();
+        assert!(unknown.contains("ca_file"), "{unknown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_and_starts_is_found_again() {
+    let mut dovecot = Dovecot::start();
+    let running = run(plain(&dovecot, PASSWORD), Stay::Forever, false);
+    running.until("connected", |seen| matches!(seen.healths.first(), Some(Health::Well(_)))).await;
+    dovecot.stop();
+    running.until("lost", |seen| seen.healths.iter().any(|health| matches!(health, Health::Trouble(_)))).await;
+    dovecot.put("gw", "a", &mail("while it was down"));
+    dovecot.again();
+    running.until("taken", |seen| seen.mails.len() == 1).await;
+    until_moved(&dovecot, 1).await;
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_giant_and_a_broken_mail_block_nobody() {
+    let dovecot = Dovecot::start();
+    let mut giant = mail("giant");
+    giant.resize(60 << 20, b'x');
+    dovecot.put("gw", "a", &mail("before"));
+    dovecot.put("gw", "b", &giant);
+    dovecot.put("gw", "c", b"\xff\xfe\x00 no header at all \x00\r\n");
+    dovecot.put("gw", "d", &mail("after"));
+    let running = run(plain(&dovecot, PASSWORD), Stay::Forever, false);
+    running.until("taken", |seen| seen.mails.len() == 4).await;
+    until_moved(&dovecot, 4).await;
+    let mails = running.end().await;
+    let cut: Vec<&Incoming> = mails.iter().filter(|mail| mail.raw.starts_with(b"X-GGUS-Cut: 629")).collect();
+    assert_eq!(cut.len(), 1);
+    assert!(cut[0].raw.len() < 300_000, "{}", cut[0].raw.len());
+    assert!(String::from_utf8_lossy(&cut[0].raw[..200]).contains("Subject: giant"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_uidvalidity_gives_new_identities() {
+    let dovecot = Dovecot::start();
+    let take = async || {
+        dovecot.put("gw", "same", &mail("same"));
+        let running = run(plain(&dovecot, &format!("{PASSWORD}after = {{ flag = 'GGUSTaken' }}\n")), Stay::Once, false);
+        running.until("done", |seen| !seen.healths.is_empty()).await;
+        running.end().await.remove(0).identity
+    };
+    let first = take().await;
+    std::fs::remove_dir_all(dovecot.path("home/gw/Maildir")).unwrap();
+    // Dovecot takes the time for the number; a second must have passed for it to be another.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let second = take().await;
+    let validity = |identity: &str| identity.split(';').nth(1).unwrap().to_owned();
+    assert_ne!(validity(&first), validity(&second));
+}
+
+/// The answers that every scripted server gives.
+const SELECTED: (&str, &str) = ("SELECT", "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\nTAG OK [READ-WRITE] done\r\n");
+const ABLE: (&str, &str) = ("CAPABILITY", "* CAPABILITY IMAP4rev1 MOVE UIDPLUS\r\nTAG OK done\r\n");
+const ONE: (&str, &str) = ("UID SEARCH", "* SEARCH 5\r\nTAG OK done\r\n");
+const SIZE: (&str, &str) = ("UID FETCH 5 (UID RFC822.SIZE)", "* 1 FETCH (UID 5 RFC822.SIZE 12)\r\nTAG OK done\r\n");
+const BODY: (&str, &str) =
+    ("UID FETCH 5 (UID BODY.PEEK[])", "* 1 FETCH (UID 5 BODY[] {12}\r\nSubject: x\r\n)\r\nTAG OK done\r\n");
+
+fn scripted(port: u16) -> SourceSettings {
+    settings(&format!(
+        "host = '127.0.0.1'\nport = {port}\ntls = 'none'\nuser = 'u'\npassword = 'p'\nidle = false\npoll = '50ms'\n\
+         first_wait = '20ms'\nlongest_wait = '50ms'\nlimit = '2s'\n"
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_answer_without_a_tagged_ok_is_not_believed() {
+    for broken in [
+        ("UID SEARCH", "TAG BAD what?\r\n"),
+        ("UID SEARCH", "* SEARCH\r\nCLOSE"),
+        ("UID FETCH 5 (UID RFC822.SIZE)", "* BYE tired\r\nCLOSE"),
+        ("UID FETCH 5 (UID BODY.PEEK[])", "* 1 FETCH (UID 5 BODY[] {12}\r\nSubjCLOSE"),
+    ] {
+        let bad = vec![broken, SELECTED, ABLE, ONE, SIZE, BODY];
+        let port = script::imap(vec![bad, vec![SELECTED, ABLE, ONE, SIZE, BODY]]);
+        let running = run(scripted(port), Stay::Forever, false);
+        running.until("taken after all", |seen| !seen.mails.is_empty()).await;
+        let first = running.seen.lock().unwrap().healths[0].clone();
+        assert!(matches!(first, Health::Trouble(_)), "{broken:?}: {first:?}");
+        assert_eq!(running.end().await[0].raw, b"Subject: x\r\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_cannot_be_fetched_is_told_and_left() {
+    let refused = ("UID FETCH 5 (UID BODY.PEEK[])", "TAG NO I lost it\r\n");
+    let port = script::imap(vec![vec![refused, SELECTED, ABLE, ONE, SIZE]]);
+    let running = run(scripted(port), Stay::Forever, false);
+    running
+        .until("told", |seen| matches!(seen.healths.last(), Some(Health::Trouble(text)) if text.contains("UID 5")))
+        .await;
+    assert!(running.end().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_servers_back_off_hint_is_honoured() {
+    let throttled = ("SELECT", "TAG NO Request is throttled. Suggested Backoff Time: 400 milliseconds\r\n");
+    let port = script::imap(vec![vec![throttled, ABLE], vec![SELECTED, ABLE, ONE, SIZE, BODY]]);
+    let start = std::time::Instant::now();
+    let running = run(scripted(port), Stay::Forever, false);
+    running.until("taken", |seen| !seen.mails.is_empty()).await;
+    assert!(start.elapsed() >= Duration::from_millis(400), "it came back too early");
+    running.end().await;
+}

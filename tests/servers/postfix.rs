@@ -1,0 +1,96 @@
+//! A private Postfix on loopback: takes mail by SMTP and hands all of it to a Dovecot by LMTP. Needs root, as master(8) does.
+
+use std::path::PathBuf;
+use std::process::{Child, Command};
+
+use super::{free_port, start, until, until_listening};
+
+pub struct Postfix {
+    folder: tempfile::TempDir,
+    child: Option<Child>,
+    pub smtp: u16,
+}
+
+impl Postfix {
+    /// Delivers mail for example.test, with or without a `+detail`, to this LMTP port.
+    pub fn start(lmtp: u16) -> Self {
+        assert!(super::dovecot::is_root(), "Postfix's master needs root; run the tests as root");
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Self { folder, child: None, smtp: free_port() };
+        server.configure(lmtp);
+        server.again();
+        server
+    }
+
+    pub fn again(&mut self) {
+        let etc = self.path("etc");
+        self.child = Some(start(Command::new("postfix").arg("-c").arg(etc).arg("start-fg")));
+        until_listening("postfix", self.smtp);
+    }
+
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = Command::new("postfix").arg("-c").arg(self.path("etc")).arg("stop").output();
+            child.wait().unwrap();
+            until("postfix's end", || std::net::TcpStream::connect(("127.0.0.1", self.smtp)).is_err());
+        }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn configure(&self, lmtp: u16) {
+        let base = self.folder.path();
+        for part in ["etc", "spool", "data"] {
+            std::fs::create_dir_all(base.join(part)).unwrap();
+        }
+        assert!(Command::new("chmod").arg("755").arg(base).status().unwrap().success());
+        assert!(Command::new("chown").arg("postfix").arg(base.join("data")).status().unwrap().success());
+        let base = base.display();
+        let main = format!(
+            "compatibility_level = 3.6\nmyhostname = mx.example.test\nmydomain = example.test\nmyorigin = example.test\n\
+             mydestination =\nlocal_transport = error:none\nvirtual_mailbox_domains = example.test\n\
+             virtual_transport = lmtp:inet:127.0.0.1:{lmtp}\nrecipient_delimiter = +\ndefault_transport = error:not here\n\
+             mynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\n\
+             alias_database =\ndisable_dns_lookups = yes\nsmtp_host_lookup = native\nbiff = no\n\
+             append_dot_mydomain = no\nqueue_directory = {base}/spool\ndata_directory = {base}/data\n\
+             config_directory = {base}/etc\ncommand_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\n\
+             meta_directory = /etc/postfix\nmail_owner = postfix\nsetgid_group = postdrop\nmaillog_file = {base}/maillog\n\
+             maillog_file_prefixes = {base}\nnotify_classes =\nsmtpd_peername_lookup = no\nsmtputf8_enable = yes\n\
+             smtpd_recipient_restrictions = check_recipient_access inline:{{ \
+             {{ nobody@example.test = 550 5.1.1 no such mailbox }}, {{ later@example.test = 451 4.3.0 come again }} }}, \
+             permit_mynetworks, reject\n"
+        );
+        let services = [
+            ("pickup unix n - n 60 1", "pickup"),
+            ("cleanup unix n - n - 0", "cleanup"),
+            ("qmgr unix n - n 300 1", "qmgr"),
+            ("tlsmgr unix - - n 1000? 1", "tlsmgr"),
+            ("rewrite unix - - n - -", "trivial-rewrite"),
+            ("bounce unix - - n - 0", "bounce"),
+            ("defer unix - - n - 0", "bounce"),
+            ("trace unix - - n - 0", "bounce"),
+            ("verify unix - - n - 1", "verify"),
+            ("flush unix n - n 1000? 0", "flush"),
+            ("proxymap unix - - n - -", "proxymap"),
+            ("smtp unix - - n - -", "smtp"),
+            ("error unix - - n - -", "error"),
+            ("retry unix - - n - -", "error"),
+            ("lmtp unix - - n - -", "lmtp"),
+            ("anvil unix - - n - 1", "anvil"),
+            ("scache unix - - n - 1", "scache"),
+            ("postlog unix-dgram n - n - 1", "postlogd"),
+        ];
+        let mut master = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.smtp);
+        services.iter().for_each(|(service, program)| master.push_str(&format!("{service} {program}\n")));
+        std::fs::write(self.path("etc/main.cf"), main).unwrap();
+        std::fs::write(self.path("etc/master.cf"), master).unwrap();
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
