@@ -1,0 +1,269 @@
+//! The real program between a real Postfix and a real Dovecot: a ticket from mail to mail, and what must survive a stop,
+//! a kill and a server that is away.
+
+mod servers;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use servers::dovecot::Dovecot;
+use servers::postfix::Postfix;
+use servers::{start, until};
+
+struct World {
+    folder: tempfile::TempDir,
+    dovecot: Dovecot,
+    postfix: Postfix,
+    gateway: Option<Child>,
+}
+
+impl World {
+    fn build() -> Self {
+        let dovecot = Dovecot::start();
+        let postfix = Postfix::start(dovecot.lmtp);
+        let world = Self { folder: tempfile::tempdir().unwrap(), dovecot, postfix, gateway: None };
+        let done = Command::new(PROGRAM).arg("init").arg(world.folder.path()).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        std::fs::write(world.path("gateway.toml"), world.gateway_toml()).unwrap();
+        std::fs::write(world.path("routing.toml"), ROUTING).unwrap();
+        std::fs::write(world.path("imap-password"), "secret\n").unwrap();
+        world
+    }
+
+    fn gateway_toml(&self) -> String {
+        format!(
+            "[desk]\nname = \"GGUS\"\naddress = \"gw@example.test\"\n[store]\npath = \"desk.sqlite\"\n\
+             [source.support.imap]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nuser = \"gw@example.test\"\n\
+             password_file = \"imap-password\"\nfirst_wait = \"100ms\"\nlongest_wait = \"500ms\"\npoll = \"5s\"\n\
+             [relay.smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n\
+             [outbox]\nfirst_wait = \"1s\"\nlongest_wait = \"2s\"\ngive_up_after = \"1h\"\nlease = \"5s\"\n\
+             [limits]\nanswers_per_correspondent = 1000\n",
+            self.dovecot.imap, self.postfix.smtp
+        )
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&mut self) {
+        self.gateway = Some(start(Command::new(PROGRAM).arg("--config").arg(self.path("gateway.toml")).arg("run")));
+    }
+
+    fn signal(&mut self, signal: &str) {
+        if let Some(mut gateway) = self.gateway.take() {
+            assert!(Command::new("kill").arg(signal).arg(gateway.id().to_string()).status().unwrap().success());
+            gateway.wait().unwrap();
+        }
+    }
+
+    /// Output of a command of the program, as JSON.
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let done = Command::new(PROGRAM)
+            .arg("--config")
+            .arg(self.path("gateway.toml"))
+            .args(arguments)
+            .arg("--json")
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {done:?}"))
+    }
+
+    /// Sends a mail through Postfix, as anybody would.
+    fn send(&self, from: &str, to: &str, mail: &str) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.postfix.smtp)).unwrap();
+        let mut answers = BufReader::new(stream.try_clone().unwrap());
+        let mut say = |line: &str, expected: &str| {
+            if !line.is_empty() {
+                stream.write_all(line.as_bytes()).unwrap();
+            }
+            loop {
+                let mut answer = String::new();
+                answers.read_line(&mut answer).unwrap();
+                assert!(answer.starts_with(expected), "{line}: {answer}");
+                if answer.as_bytes().get(3) == Some(&b' ') {
+                    break;
+                }
+            }
+        };
+        say("", "220");
+        say("EHLO test.example\r\n", "250");
+        say(&format!("MAIL FROM:<{from}>\r\n"), "250");
+        say(&format!("RCPT TO:<{to}>\r\n"), "250");
+        say("DATA\r\n", "354");
+        say(&format!("{}\r\n.\r\n", mail.replace('\n', "\r\n")), "250");
+        say("QUIT\r\n", "221");
+    }
+
+    /// Waits until a mailbox has so many mails; gives all of them.
+    fn mails(&self, user: &str, count: usize) -> Vec<String> {
+        until(&format!("{count} mails for {user}"), || self.dovecot.mails(user, "INBOX").len() >= count);
+        self.dovecot.mails(user, "INBOX")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.signal("-KILL");
+    }
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ggus-gateway");
+
+const ROUTING: &str = r#"
+default_unit = "TPM"
+
+[unit.TPM]
+address = "tpm@example.test"
+
+[unit.ROC_Italy]
+address = "roc@example.test"
+dialect = "rt"
+parameters = { tag = "rt.roc-italy.example" }
+trust = "address"
+sites = ["INFN-T1"]
+"#;
+
+/// The mail whose text has these words.
+fn with<'a>(mails: &'a [String], words: &str) -> &'a str {
+    mails.iter().find(|mail| mail.contains(words)).unwrap_or_else(|| panic!("no mail has {words:?}: {mails:#?}"))
+}
+
+fn header<'a>(mail: &'a str, name: &str) -> &'a str {
+    let line = mail.lines().find(|line| line.to_lowercase().starts_with(&format!("{}:", name.to_lowercase())));
+    line.and_then(|line| line.split_once(": "))
+        .map(|(_, value)| value.trim())
+        .unwrap_or_else(|| panic!("no {name}: {mail}"))
+}
+
+/// The address in angle brackets, or the whole.
+fn address(value: &str) -> &str {
+    value.rsplit_once('<').map_or(value, |(_, rest)| rest.trim_end_matches('>'))
+}
+
+#[test]
+fn a_ticket_goes_from_the_users_mail_to_the_solution() {
+    let mut world = World::build();
+    world.run();
+    world.send("anna@example.test", "gw@example.test", "From: Anna <anna@example.test>\nTo: gw@example.test\nSubject: CE down\nMessage-ID: <1@anna.test>\n\nSITE: INFN-T1\n\nNothing works since Monday.\n");
+    let receipt = world.mails("anna", 1).remove(0);
+    assert!(
+        receipt.contains("Subject: [GGUS:1] CE down") && receipt.contains("Auto-Submitted: auto-replied"),
+        "{receipt}"
+    );
+    let dispatch = world.mails("roc", 1).remove(0);
+    assert!(dispatch.contains("Nothing works since Monday.") && !dispatch.contains("Auto-Submitted"), "{dispatch}");
+    let reply_to = address(header(&dispatch, "Reply-To")).to_owned();
+    assert!(reply_to.starts_with("gw+1."), "{reply_to}");
+
+    let rt = |word: &str, more: &str, text: &str| {
+        format!(
+            "From: ROC Italy <roc@example.test>\nTo: {reply_to}\nSubject: [rt.roc-italy.example #4711] {word}[GGUS:1] CE down\n\
+             X-RT-Ticket: rt.roc-italy.example #4711\nPrecedence: bulk\nMessage-ID: <rt-5-{}@roc.test>\n{more}\n{text}\n",
+            text.len()
+        )
+    };
+    let send = |world: &World, mail: &str| world.send("roc@example.test", &reply_to, mail);
+    send(
+        &world,
+        &rt(
+            "AutoReply: ",
+            "Auto-Submitted: auto-replied\n",
+            "This message has been automatically generated in response to the\ncreation of a trouble ticket.",
+        ),
+    );
+    until("the foreign id", || world.json(&["ticket", "show", "1"])["legs"][0]["foreign_id"] == "4711");
+    send(&world, &rt("", "", "STATUS: waiting for reply\n\nWhich queue?"));
+    let question = with(&world.mails("anna", 2), "Which queue?").to_owned();
+    let answer_to = address(header(&question, "Reply-To")).to_owned();
+    let answer = format!(
+        "From: Anna <anna@example.test>\nTo: {answer_to}\nSubject: Re: [GGUS:1] CE down\nMessage-ID: <2@anna.test>\nIn-Reply-To: {}\n\nThe long one.\n",
+        header(&question, "Message-ID")
+    );
+    world.send("anna@example.test", &answer_to, &answer);
+    let passed_on = with(&world.mails("roc", 2), "The long one.").to_owned();
+    assert!(header(&passed_on, "Subject").starts_with("[GGUS:1] [rt.roc-italy.example #4711]"), "{passed_on}");
+    send(&world, &rt("", "", "The queue was closed. It is open again."));
+    send(
+        &world,
+        &rt(
+            "Resolved: ",
+            "",
+            "According to our records, your request has been resolved. If you have any\nfurther questions or concerns, please respond to this message.",
+        ),
+    );
+    let mails = world.mails("anna", 4);
+    let solution = mails.iter().find(|mail| mail.contains("has a solution")).unwrap_or_else(|| panic!("{mails:#?}"));
+    assert!(solution.contains("The queue was closed") && !solution.contains("4711"), "{solution}");
+    let ticket = world.json(&["ticket", "show", "1"]);
+    assert_eq!((&ticket["status"], &ticket["legs"][0]["state"]), (&"solved".into(), &"solved".into()));
+    assert_eq!(ticket["solution"], "The queue was closed. It is open again.");
+    // receipt, question, comment, solution; dispatch, answer, acknowledgement: nothing more, nothing twice.
+    assert_eq!((world.mails("anna", 4).len(), world.mails("roc", 3).len()), (4, 3));
+    assert_eq!(world.json(&["status"])["well"], true);
+}
+
+#[test]
+fn a_login_that_is_rejected_is_told_everywhere() {
+    let mut world = World::build();
+    std::fs::write(world.path("imap-password"), "guess\n").unwrap();
+    let check = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(world.path("gateway.toml"))
+        .args(["check", "--online"])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&check.stdout);
+    assert!(!check.status.success() && told.contains("source support: error: the server rejects the login"), "{told}");
+    world.run();
+    until("status tells it", || {
+        world.path("desk.sqlite").exists()
+            && world.json(&["status"])["troubles"].to_string().contains("rejects the login")
+    });
+}
+
+#[test]
+fn a_stop_and_a_kill_lose_nothing_and_double_nothing() {
+    const MAILS: usize = 30;
+    let mut world = World::build();
+    world.postfix.stop();
+    for number in 0..MAILS {
+        let mail = format!(
+            "From: anna@example.test\r\nTo: gw@example.test\r\nSubject: trouble {number}\r\nMessage-ID: <{number}@anna.test>\r\n\r\nSITE: INFN-T1\r\n\r\nText {number}.\r\n"
+        );
+        world.dovecot.put("gw", &format!("m{number:03}"), mail.as_bytes());
+    }
+    world.run();
+    let tickets = |world: &World| world.json(&["ticket", "list", "--most", "1000"]).as_array().map_or(0, Vec::len);
+    until("all are tickets", || world.path("desk.sqlite").exists() && tickets(&world) == MAILS);
+    // The outbox is full, since nobody takes mail: a polite stop, then kills while it drains.
+    world.signal("-TERM");
+    assert_eq!(world.json(&["outbox", "list", "--most", "1000"]).as_array().unwrap().len(), 2 * MAILS);
+    world.postfix.again();
+    for _ in 0..3 {
+        let before = world.dovecot.mails("roc", "INBOX").len();
+        world.run();
+        until("some are delivered", || world.dovecot.mails("roc", "INBOX").len() > before || before == MAILS);
+        world.signal("-KILL");
+    }
+    world.run();
+    until("all are sent", || {
+        let outbox = world.json(&["outbox", "list", "--most", "1000"]);
+        outbox.as_array().unwrap().iter().all(|row| row["state"] == "sent")
+    });
+    until("all have arrived", || {
+        world.dovecot.mails("roc", "INBOX").len() >= MAILS && world.dovecot.mails("anna", "INBOX").len() >= MAILS
+    });
+    assert_eq!(tickets(&world), MAILS);
+    assert!(world.dovecot.mails("gw", "INBOX").is_empty());
+    assert_eq!(world.dovecot.mails("gw", "Processed").len(), MAILS);
+    for user in ["anna", "roc"] {
+        // A mail whose answer was lost by the kill goes out again, and then it is the very same mail.
+        let mails = world.dovecot.mails(user, "INBOX");
+        let ids: std::collections::BTreeSet<&str> = mails.iter().map(|mail| header(mail, "Message-ID")).collect();
+        assert_eq!(ids.len(), MAILS, "{user} has {} mails", mails.len());
+    }
+}
