@@ -101,7 +101,7 @@ async fn printed_by(command: &str, limit: Duration) -> Result<Secret, String> {
     let run = async { tokio::try_join!(read_some(out), read_some(err), child.wait()) };
     let (out, err, status) = match timeout(limit, run).await {
         Ok(ended) => ended.map_err(|error| failed(error.to_string()))?,
-        Err(_) => return Err(failed(format!("it did not end within {} s", limit.as_secs_f32()))),
+        Err(_) => return Err(failed(format!("it did not end within {limit:?}"))),
     };
     match access_token(&out).or_else(|| first_line(&out)) {
         Some(secret) if status.success() => Ok(secret),

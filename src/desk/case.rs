@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::dialect::Reading;
+use super::dialect::{Kind, Reading};
 use super::inquiry::Inquiry;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, AddressTag};
@@ -79,6 +79,13 @@ impl<'a> Case<'a> {
     /// The text that a person wrote this time: without quote, signature, boilerplate, control lines and forms.
     pub fn prose(&self) -> &str {
         self.form.prose.trim()
+    }
+
+    /// Whether no person wrote it. Helpdesks put automatic marks on what their people write too: where the dialect takes
+    /// a mail for more than an acknowledgement, its word counts.
+    pub fn is_machine(&self) -> bool {
+        let says_more = !matches!(self.reading.kind, None | Some(Kind::Acknowledgement | Kind::Ignore));
+        self.signals.automatic() && !says_more
     }
 
     /// What the desk must know to decide.

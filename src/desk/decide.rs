@@ -162,7 +162,7 @@ fn from_unit(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
 
 /// Everything else on a known ticket: kept for TPM, changes nothing, is sent to nobody.
 fn unverified(draft: &mut Draft<'_>, case: &Case<'_>, speaker: &Speaker) -> Verdict {
-    if case.signals.automatic() {
+    if case.is_machine() {
         draft.note("An automatic mail of somebody without a part in the ticket was kept.");
         return Verdict::Report;
     }

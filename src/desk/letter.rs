@@ -140,6 +140,7 @@ fn helpdesk_mail(
     let number = draft.ticket.mails_sent;
     mail.to = unit.address.clone();
     mail.subject = unit_subject(draft.policy, &draft.ticket, unit, foreign_id);
+    mail.words.title = unit.dialect.defuse(&draft.ticket.subject);
     mail.envelope_sender = Some(tag::envelope_address(desk, draft.ticket.id, number));
     mail.leave_out = unit.dialect.writing().leave_out.clone();
     mail.words.foreign_id = foreign_id.unwrap_or_default().to_owned();

@@ -8,7 +8,7 @@ use super::decision::Verdict;
 use super::dialect::Kind;
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
-use super::leg::LegState;
+use super::leg::{Leg, LegState};
 use super::policy::{ReplyMeans, Unit, UnitName};
 use super::ticket::{Priority, Solution, Status};
 use super::trail::Reason;
@@ -37,7 +37,7 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
     learn_foreign_id(draft, case, unit);
     let text = public_text(case, unit);
     let wishes = wishes(draft, case, unit, &text);
-    if !case.controls.unreadable.is_empty() && !is_machine(case) {
+    if !case.controls.unreadable.is_empty() && !case.is_machine() {
         let lines = case.controls.unreadable.clone();
         draft.fact(&actor, Event::LineNotUnderstood { unit: unit.name.clone(), lines });
     }
@@ -77,11 +77,10 @@ fn learn_foreign_id(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) {
     if draft.snapshot.foreign_ids.get(&key).is_some_and(|other| *other != draft.ticket.id) {
         return draft.note(format!("{} calls this ticket {foreign_id}, which is its name of another one.", unit.name));
     }
-    let Some(leg) = draft.ticket.leg_mut(&unit.name).filter(|leg| leg.foreign_id() != Some(&foreign_id)) else {
-        return;
-    };
+    // An id that is known is no news: mail about a merged ticket may go on under the old one.
+    let news = |leg: &&mut Leg| !leg.foreign_ids.contains(&foreign_id);
+    let Some(leg) = draft.ticket.leg_mut(&unit.name).filter(news) else { return };
     let earlier = leg.foreign_id().map(str::to_owned);
-    leg.foreign_ids.retain(|known| *known != foreign_id);
     leg.foreign_ids.push(foreign_id.clone());
     if leg.state == LegState::Sent {
         (leg.state, leg.since) = (LegState::Acknowledged, draft.now);
@@ -94,11 +93,6 @@ fn learn_foreign_id(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) {
 /// What may be shown to a user: the text without the helpdesk's boilerplate and own tags.
 fn public_text(case: &Case<'_>, unit: &Unit) -> String {
     unit.dialect.cut_own_tags(case.prose(), &unit.parameters).trim().to_owned()
-}
-
-fn is_machine(case: &Case<'_>) -> bool {
-    case.signals.automatic()
-        && !matches!(case.reading.kind, Some(kind) if kind != Kind::Acknowledgement && kind != Kind::Ignore)
 }
 
 fn wishes(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Vec<Wish> {
@@ -192,12 +186,20 @@ fn meant(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Wish {
         Some(Kind::Solved) => Wish::Solve(solution()),
         Some(Kind::Unsolved) => Wish::Unsolve(solution()),
         Some(Kind::HandedOver | Kind::Reopened) => Wish::Comment(Visibility::Internal),
-        Some(Kind::Comment) => Wish::Comment(visibility(case, unit)),
         None if case.signals.automatic() => Wish::Nothing("no person wrote it".to_owned()),
-        None if draft.ticket.leg(&unit.name).is_some_and(|leg| leg.owes_solution) => Wish::Solve(newest),
-        None if unit.reply == ReplyMeans::Solution && newest.is_some() => Wish::Solve(newest),
-        None => Wish::Comment(visibility(case, unit)),
+        Some(Kind::Comment) | None => plain_reply(draft, case, unit, newest),
     }
+}
+
+/// What a person of the unit wrote without a sign: a comment, or the solution that is owed or that the unit's setting
+/// makes of it.
+fn plain_reply(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, newest: Option<String>) -> Wish {
+    let owes = draft.ticket.leg(&unit.name).is_some_and(|leg| leg.owes_solution);
+    let answers = owes || unit.reply == ReplyMeans::Solution;
+    if answers && !case.reading.internal && newest.is_some() {
+        return Wish::Solve(newest);
+    }
+    Wish::Comment(visibility(case, unit))
 }
 
 fn visibility(case: &Case<'_>, unit: &Unit) -> Visibility {
@@ -219,7 +221,7 @@ fn late(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit, wishes: &[Wish], te
     }
     // A helpdesk that closes its local ticket, as it was told to, says so; that is no late text.
     let writes = |wish: &Wish| !matches!(wish, Wish::Nothing(_) | Wish::Solve(_) | Wish::Accept);
-    if text.is_empty() || case.signals.automatic() || !wishes.iter().any(writes) {
+    if text.is_empty() || case.is_machine() || !wishes.iter().any(writes) {
         draft.note(format!("A late mail of {} was kept.", unit.name));
         return Verdict::Report;
     }
