@@ -234,7 +234,13 @@ fn conversations_go_as_written() {
     let mut different = Vec::new();
     for path in &paths {
         let written = std::fs::read_to_string(path).unwrap();
-        let happened = run(path, &written);
+        let happened = match std::panic::catch_unwind(|| run(path, &written)) {
+            Ok(happened) => happened,
+            Err(_) => {
+                different.push(format!("{}: see above", path.display()));
+                continue;
+            }
+        };
         if written != happened {
             if std::env::var_os("UPDATE").is_some() {
                 std::fs::write(path, &happened).unwrap();
