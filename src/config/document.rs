@@ -18,16 +18,19 @@ pub struct Document<'a> {
     file: PathBuf,
     text: &'a str,
     root: DeTable<'a>,
+    /// The syntax is wrong: nothing else is said of the file, since half of it may only seem to be missing.
+    broken: bool,
 }
 
 impl<'a> Document<'a> {
-    /// Parses a file; syntax errors go to the report, and what could be read is kept.
+    /// Parses a file; syntax errors go to the report.
     pub fn parse(file: &Path, text: &'a str, report: &mut Report) -> Self {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let document = Self { file: file.to_owned(), text, root: root.into_inner() };
+        let mut document = Self { file: file.to_owned(), text, root: root.into_inner(), broken: false };
         for error in errors {
             let line = error.span().map(|span| document.line(&span));
             document.push(report, Severity::Error, line, String::new(), error.message().to_owned(), String::new());
+            document.broken = true;
         }
         document
     }
@@ -55,14 +58,14 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// Reads the value at a path as `T`. Each wrong key is reported and taken out, until the rest can be read or nothing
-    /// more is known; `None` where something is wrong. A path that is not there reads as an empty table.
+    /// Reads the value at a path as `T`. Each wrong key is reported and taken out, until the rest can be read, so that the
+    /// rest can be checked too; `None` where nothing can. A path that is not there reads as an empty table.
     pub fn section<T: DeserializeOwned>(&self, path: &[&str], report: &mut Report) -> Option<T> {
         let mut value = self.spanned(path).unwrap_or_else(|| Spanned::new(0..0, DeValue::Table(DeTable::new())));
         let mut sound = true;
         for _ in 0..MOST_MISTAKES {
             match T::deserialize(ValueDeserializer::from(value.clone())) {
-                Ok(read) => return sound.then_some(read),
+                Ok(read) => return Some(read),
                 Err(error) => {
                     let culprit = error.span().and_then(|span| inner_path(value.get_ref(), &span));
                     let named = culprit.clone().unwrap_or_default();
@@ -109,7 +112,10 @@ impl<'a> Document<'a> {
         message: String,
         hint: String,
     ) {
-        report.add(Problem { severity, file: self.file.clone(), line, key, message, hint });
+        // Behind the first syntax error of a loop there may be more of them, and nothing else is worth saying.
+        if !self.broken || key.is_empty() {
+            report.add(Problem { severity, file: self.file.clone(), line, key, message, hint });
+        }
     }
 
     fn value(&self, path: &[&str]) -> Option<&DeValue<'a>> {

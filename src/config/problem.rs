@@ -110,7 +110,7 @@ impl Report {
 
     /// All of them, sorted.
     pub fn into_problems(mut self) -> Problems {
-        self.problems.sort_by(|one, other| (&one.file, one.line, &one.key).cmp(&(&other.file, other.line, &other.key)));
+        self.problems.sort_by_key(|one| (one.file.clone(), one.line.unwrap_or(usize::MAX), one.key.clone()));
         Problems(self.problems)
     }
 }

@@ -163,15 +163,13 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn default_unit(&mut self) -> Option<UnitName> {
-        let name = self.document.section::<String>(&["default_unit"], &mut *self.report);
-        match name {
-            Some(name) => self.unit_named(&["default_unit"], &name),
-            None => {
-                let hint = "write default_unit = \"TPM\", the unit that triages what no rule routes";
-                self.document.error(self.report, &["default_unit"], "there is no default unit", hint);
-                None
-            }
+        if !self.document.keys(&[]).iter().any(|key| key == "default_unit") {
+            let hint = "write default_unit = \"TPM\", the unit that triages what no rule routes";
+            self.document.error(self.report, &["default_unit"], "there is no default unit", hint);
+            return None;
         }
+        let name = self.document.section::<String>(&["default_unit"], self.report)?;
+        self.unit_named(&["default_unit"], &name)
     }
 
     fn unit_named(&mut self, path: &[&str], name: &str) -> Option<UnitName> {
