@@ -120,7 +120,8 @@ pub fn decode_words(text: &str) -> String {
             continue;
         };
         let charset = Encoding::for_label(label.as_bytes()).unwrap_or(UTF_8);
-        let bytes = word_bytes(kind.as_bytes(), data.as_bytes());
+        // Raw 8-bit characters inside a word have been decoded already; they go back into the word's charset with the rest.
+        let bytes = word_bytes(kind.as_bytes(), &charset.encode(&text[data.range()]).0);
         let gap = &text[at..whole.start()];
         let adjoins = run.is_some() && gap.chars().all(char::is_whitespace);
         if !adjoins {
@@ -191,6 +192,7 @@ mod tests {
     fn words_are_decoded_and_joined() {
         assert_eq!(decode_words("=?utf-8?Q?Gr=C3=BC=C3?= =?utf-8?Q?=9Fe?= x"), "Grüße x");
         assert_eq!(decode_words("a =?iso-8859-1?q?b=FC_c?= d"), "a bü c d");
+        assert_eq!(decode_words("=?iso-8859-1?q?Fr\u{f6}sche=FC?="), "Fröscheü");
         assert_eq!(decode_words("=?utf-8?B?W0dHVVM6NTc4?= =?utf-8?B?OTBdIGJyb2tlbg==?="), "[GGUS:57890] broken");
         assert_eq!(decode_words("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?= =?iso-2022-jp?B?GyRCOGwbKEI=?="), "日本語");
         assert_eq!(decode_words("no =?word here?= =?utf-8?x?y?="), "no =?word here?= =?utf-8?x?y?=");

@@ -54,7 +54,7 @@ pub fn parse(raw: &[u8], limits: &ReadLimits) -> Mail {
     let mut mail = Mail::unread(raw);
     let mut faults = Vec::new();
     let raw = without_envelope_line(raw);
-    let (block, rest) = header::split(raw);
+    let (block, rest) = header_and_body(raw, limits);
     let content_type = content_type(block);
     let charset = parameter(&content_type, "charset");
     mail.headers = header::fields(block, limits, charset.as_deref(), &mut faults);
@@ -74,6 +74,15 @@ pub fn parse(raw: &[u8], limits: &ReadLimits) -> Mail {
     faults.dedup();
     mail.faults = faults;
     mail
+}
+
+/// A text without a single header field is all body.
+fn header_and_body<'a>(raw: &'a [u8], limits: &ReadLimits) -> (&'a [u8], &'a [u8]) {
+    let (block, rest) = header::split(raw);
+    match header::fields(block, limits, None, &mut Vec::new()).is_empty() {
+        true => (&[], raw),
+        false => (block, rest),
+    }
 }
 
 impl Mail {
@@ -216,4 +225,80 @@ fn fingerprint(mail: &Mail) -> Option<Digest> {
 /// Values of a header block that stands inside a mail, as [`Header`]s.
 pub fn header_fields(block: &str) -> Vec<Header> {
     header::fields(block.as_bytes(), &ReadLimits::default(), None, &mut Vec::new())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(raw: &str) -> Mail {
+        parse(raw.as_bytes(), &ReadLimits::default())
+    }
+
+    #[test]
+    fn a_text_without_a_header_is_kept() {
+        let mail = of("Email with\r\nno header\r\n");
+        assert_eq!((mail.text.trim(), mail.faults.contains(&Fault::NoHeader)), ("Email with\nno header", true));
+    }
+
+    #[test]
+    fn several_or_unclear_authors_are_not_plain() {
+        for (head, who, plain) in [
+            ("From: a@x.example", Some("a@x.example"), true),
+            ("From: a@x.example\r\nFrom: b@x.example", Some("a@x.example"), false),
+            ("From: a@x.example, b@x.example\r\nSender: b@x.example", Some("b@x.example"), false),
+            ("From: a@x.example, b@x.example\r\nSender: c@x.example", Some("a@x.example"), false),
+            ("From: people: a@x.example;", Some("a@x.example"), false),
+            ("From: nobody", None, false),
+            ("Subject: x", None, false),
+        ] {
+            let mail = of(&format!("{head}\r\n\r\nx"));
+            assert_eq!((mail.sender().map(Address::as_str), mail.author.plain), (who, plain), "{head}");
+        }
+    }
+
+    #[test]
+    fn the_same_mail_by_two_ways_has_one_fingerprint() {
+        let one = of("Received: a\r\nFrom: a@x.example\r\nMessage-ID: <1@x>\r\nSubject: s\r\n\r\nhello  there\r\n");
+        let two = of("Received: b\r\nFrom: A@x.example\r\nMessage-ID: <1@x>\r\nSubject: s\r\n\r\nhello there\r\n");
+        let other = of("From: a@x.example\r\nMessage-ID: <1@x>\r\nSubject: s\r\n\r\nsomething else\r\n");
+        assert!(one.fingerprint.is_some() && one.fingerprint == two.fingerprint && one.digest != two.digest);
+        assert_ne!(one.fingerprint, other.fingerprint);
+        assert_eq!(of("Subject: x\r\n\r\nx").fingerprint, None);
+    }
+
+    #[test]
+    fn attachments_have_safe_names_and_attached_mails_are_no_text() {
+        let mail = of("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nshown\r\n--b\r\n\
+                       Content-Type: text/plain; name=\"../../etc/pa\u{202e}sswd\"\r\nContent-Disposition: attachment\r\n\r\nx\r\n\
+                       --b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n\r\nSTATUS: solved\r\n--b--\r\n");
+        let names: Vec<&str> = mail.attachments.iter().map(|file| file.name.as_str()).collect();
+        assert_eq!((mail.text.trim(), names), ("shown", vec!["passwd", "inner.eml"]));
+    }
+
+    /// Each of these once brought a mail program down.
+    #[test]
+    fn hostile_mails_are_read() {
+        let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(30_000);
+        let unclosed: String =
+            (0..20_000).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")).collect();
+        let headers = "X-A: b\r\n".repeat(100_000);
+        let recipients = format!("To: {}\r\n\r\nx", "a@x.example, ".repeat(100_000));
+        for raw in [
+            nested,
+            unclosed,
+            format!("{headers}\r\nx"),
+            recipients,
+            format!("A: b\r\n\r\n{}", "x".repeat(10 << 20)),
+            "\0".repeat(1_000),
+        ] {
+            let mail = of(&raw);
+            assert!(
+                mail.headers.len() <= 1_000
+                    && mail.recipients.len() <= MOST_RECIPIENTS
+                    && mail.attachments.len() <= 1_000
+            );
+        }
+        assert!(of("A: b\r\n\r\nx\0y").faults.contains(&Fault::NulBytes));
+    }
 }
