@@ -22,7 +22,7 @@ struct World {
 impl World {
     fn build() -> Self {
         let dovecot = Dovecot::start();
-        let postfix = Postfix::start(dovecot.lmtp);
+        let postfix = Postfix::start(&dovecot);
         let world = Self { folder: tempfile::tempdir().unwrap(), dovecot, postfix, gateway: None };
         let done = Command::new(PROGRAM).arg("init").arg(world.folder.path()).output().unwrap();
         assert!(done.status.success(), "{done:?}");

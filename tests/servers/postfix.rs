@@ -1,23 +1,34 @@
-//! A private Postfix on loopback: takes mail by SMTP and hands all of it to a Dovecot by LMTP. Needs root, as master(8) does.
+//! A private Postfix on loopback: takes mail by SMTP and hands all of it to a Dovecot by LMTP, whose users may log in on
+//! the submission port. Needs root, as master(8) does.
 
 use std::path::PathBuf;
 use std::process::{Child, Command};
 
-use super::{free_port, start, until, until_listening};
+use super::dovecot::Dovecot;
+use super::{certificate, free_port, start, until, until_listening};
+
+/// The name in its certificate.
+pub const NAME: &str = "mx.example.test";
 
 pub struct Postfix {
     folder: tempfile::TempDir,
     child: Option<Child>,
     pub smtp: u16,
+    /// STARTTLS and a login are required.
+    pub submission: u16,
+    /// TLS from the first byte, and a login.
+    pub smtps: u16,
 }
 
 impl Postfix {
-    /// Delivers mail for example.test, with or without a `+detail`, to this LMTP port.
-    pub fn start(lmtp: u16) -> Self {
+    /// Delivers mail for example.test, with or without a `+detail`, to this Dovecot. `nobody@` is refused for good,
+    /// `later@` for now.
+    pub fn start(dovecot: &Dovecot) -> Self {
         assert!(super::dovecot::is_root(), "Postfix's master needs root; run the tests as root");
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Self { folder, child: None, smtp: free_port() };
-        server.configure(lmtp);
+        certificate(&folder.path().join("tls"), NAME);
+        let mut server = Self { folder, child: None, smtp: free_port(), submission: free_port(), smtps: free_port() };
+        server.configure(dovecot.lmtp, dovecot.sasl);
         server.again();
         server
     }
@@ -40,7 +51,7 @@ impl Postfix {
         self.folder.path().join(name)
     }
 
-    fn configure(&self, lmtp: u16) {
+    fn configure(&self, lmtp: u16, sasl: u16) {
         let base = self.folder.path();
         for part in ["etc", "spool", "data"] {
             std::fs::create_dir_all(base.join(part)).unwrap();
@@ -57,7 +68,9 @@ impl Postfix {
              append_dot_mydomain = no\nqueue_directory = {base}/spool\ndata_directory = {base}/data\n\
              config_directory = {base}/etc\ncommand_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\n\
              meta_directory = /etc/postfix\nmail_owner = postfix\nsetgid_group = postdrop\nmaillog_file = {base}/maillog\n\
-             maillog_file_prefixes = {base}\nnotify_classes =\nsmtpd_peername_lookup = no\nsmtputf8_enable = yes\n\
+             maillog_file_prefixes = {base}\nnotify_classes =\n\
+             smtpd_tls_cert_file = {base}/tls/cert.pem\nsmtpd_tls_key_file = {base}/tls/key.pem\n\
+             smtpd_tls_security_level = may\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = inet:127.0.0.1:{sasl}\nsmtpd_peername_lookup = no\nsmtputf8_enable = yes\n\
              smtpd_recipient_restrictions = check_recipient_access inline:{{ \
              {{ nobody@example.test = 550 5.1.1 no such mailbox }}, {{ later@example.test = 451 4.3.0 come again }} }}, \
              permit_mynetworks, reject\n"
@@ -83,6 +96,12 @@ impl Postfix {
             ("postlog unix-dgram n - n - 1", "postlogd"),
         ];
         let mut master = format!("127.0.0.1:{} inet n - n - - smtpd\n", self.smtp);
+        let login = "-o smtpd_sasl_auth_enable=yes -o smtpd_recipient_restrictions=permit_sasl_authenticated,reject";
+        let (submission, smtps) = (self.submission, self.smtps);
+        master.push_str(&format!(
+            "127.0.0.1:{submission} inet n - n - - smtpd\n  -o smtpd_tls_security_level=encrypt {login}\n"
+        ));
+        master.push_str(&format!("127.0.0.1:{smtps} inet n - n - - smtpd\n  -o smtpd_tls_wrappermode=yes {login}\n"));
         services.iter().for_each(|(service, program)| master.push_str(&format!("{service} {program}\n")));
         std::fs::write(self.path("etc/main.cf"), main).unwrap();
         std::fs::write(self.path("etc/master.cf"), master).unwrap();

@@ -35,3 +35,42 @@ fn play(stream: &mut std::net::TcpStream, script: &[(&str, &str)]) -> std::io::R
         }
     }
 }
+
+/// Plays one SMTP connection. `220` is the greeting, `.` the end of the data; what is not in the script is answered `250`.
+/// `CLOSE` ends the connection, `WAIT` says nothing and holds it.
+pub fn smtp(script: Vec<(&'static str, &'static str)>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let _ = play_smtp(&mut stream, &script);
+    });
+    port
+}
+
+fn play_smtp(stream: &mut std::net::TcpStream, script: &[(&str, &str)]) -> std::io::Result<()> {
+    let answer_to = |word: &str| {
+        script.iter().find(|(known, _)| word.starts_with(known)).map_or("250 ok\r\n", |(_, answer)| answer)
+    };
+    let mut lines = BufReader::new(stream.try_clone()?);
+    write!(stream, "{}", answer_to("220"))?;
+    let mut in_data = false;
+    loop {
+        let mut line = String::new();
+        if lines.read_line(&mut line)? == 0 {
+            return Ok(());
+        }
+        if in_data && line != ".\r\n" {
+            continue;
+        }
+        in_data = false;
+        match answer_to(line.trim_end()) {
+            "CLOSE" => return Ok(()),
+            "WAIT" => std::thread::park_timeout(super::PATIENCE),
+            answer => {
+                in_data = answer.starts_with("354");
+                write!(stream, "{answer}")?;
+            }
+        }
+    }
+}
