@@ -16,5 +16,6 @@ pub mod health;
 pub mod mail;
 pub mod relay;
 pub mod render;
+pub mod settings;
 pub mod source;
 pub mod store;

@@ -140,6 +140,10 @@ fn helpdesk_mail(
     let number = draft.ticket.mails_sent;
     mail.to = unit.address.clone();
     mail.subject = unit_subject(draft.policy, &draft.ticket, unit, foreign_id);
+    // What TPM should look at may hold other units' words: it is for TPM alone.
+    if template == Template::Dispatch && unit.name == draft.policy.default_unit {
+        mail.words.hints = draft.ticket.flags.join("\n");
+    }
     mail.words.title = unit.dialect.defuse(&draft.ticket.subject);
     mail.envelope_sender = Some(tag::envelope_address(desk, draft.ticket.id, number));
     mail.leave_out = unit.dialect.writing().leave_out.clone();
@@ -237,7 +241,6 @@ fn words(draft: &Draft<'_>, template: Template, text: &str, author: &Actor) -> W
         author: author_name(draft, author),
         text: text.to_owned(),
         quoted,
-        hints: if template == Template::Dispatch { ticket.flags.join("\n") } else { String::new() },
         reopen_days: draft.policy.limits.reopen_days.to_string(),
         ..Words::default()
     }

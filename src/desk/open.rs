@@ -73,10 +73,10 @@ fn ticket_of(
         type_of_problem: None,
         origin: origin(form, unit, &case.reading.foreign_id),
         related: related.into_iter().chain(named_tickets(form, snapshot)).collect(),
-        parent: None,
+        parent: form.fields.get(&Field::ParentId).and_then(|value| named_ticket(value, snapshot)),
         cc,
         cc_unconfirmed,
-        involve: Vec::new(),
+        involve: addresses(form.fields.get(&Field::Involve)).take(MOST_COPIES).collect(),
         solution: None,
         time_of_problem: form.fields.get(&Field::TimeOfProblem).cloned(),
         wake: None,
@@ -171,15 +171,23 @@ fn origin(form: &Form, unit: Option<&Unit>, foreign_id: &Option<String>) -> Opti
 
 fn named_tickets(form: &Form, snapshot: &Snapshot) -> Vec<TicketId> {
     let values = [Field::RelatedIssue, Field::ParentId].into_iter().filter_map(|field| form.fields.get(&field));
-    let numbers = values.filter_map(|value| value.trim().trim_start_matches('#').parse().ok()).map(TicketId);
-    numbers.filter(|id| snapshot.tickets.contains_key(id)).collect()
+    values.filter_map(|value| named_ticket(value, snapshot)).collect()
+}
+
+/// The ticket of that number, where there is one.
+fn named_ticket(value: &str, snapshot: &Snapshot) -> Option<TicketId> {
+    let id = value.trim().trim_start_matches('#').parse().ok().map(TicketId)?;
+    snapshot.tickets.contains_key(&id).then_some(id)
+}
+
+/// A list of addresses; semicolons stand between them, commas are forgiven.
+fn addresses(list: Option<&String>) -> impl Iterator<Item = Address> {
+    list.into_iter().flat_map(|value| value.split([';', ','])).filter_map(Address::parse)
 }
 
 /// Addresses that want copies: mailed only when the mail is strongly proven, else listed until the desk confirms.
 fn copies(policy: &Policy, case: &Case<'_>, speaker: &Speaker) -> (Vec<Address>, Vec<Address>) {
-    let form = &case.form.fields;
-    let listed = [Field::CarbonCopy, Field::Involve].into_iter().filter_map(|field| form.get(&field));
-    let listed = listed.flat_map(|value| value.split([';', ','])).filter_map(Address::parse);
+    let listed = addresses(case.form.fields.get(&Field::CarbonCopy));
     let all = listed.chain(case.mail.cc.iter().map(|mailbox| mailbox.address.clone()));
     let mut seen = BTreeSet::new();
     let foreign = |address: &Address| !policy.desk.is_own(address) && policy.units_of(address).next().is_none();

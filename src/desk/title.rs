@@ -1,24 +1,8 @@
 //! Titles: a subject without reply prefixes and tags, cut to length.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::tag::{Tags, normalise};
 use super::ticket::Ticket;
-
-/// `Re:`, `AW:`, `Fwd:` and their kin in the languages of mail programs, with counters (`Re[2]:`), several in a row.
-static PREFIXES: LazyLock<Regex> = LazyLock::new(|| {
-    let words =
-        "re|aw|antw|sv|vs|ref|rif|r|odp|odg|ynt|res|回复|答复|fwd?|wg|tr|rv|i|enc|vl|doorst|转发|отв|ha|на|пересл|fw";
-    Regex::new(&format!(r"(?i)^(?:\s*(?:{words})\s*(?:\[\d{{1,3}}\]|\(\d{{1,3}}\))?\s*[:：]\s*)+"))
-        .expect("a constant pattern")
-});
-
-/// A subject without the prefixes of replies and forwards.
-pub fn without_prefixes(subject: &str) -> &str {
-    PREFIXES.find(subject).map_or(subject, |prefix| &subject[prefix.end()..]).trim()
-}
+use crate::mail::form::bare_subject;
 
 /// The title of a new ticket, and the full one where it had to be cut. `text` helps out where the subject is empty.
 pub fn title(tags: &Tags, subject: &str, text: &str) -> (String, Option<String>) {
@@ -36,9 +20,9 @@ pub fn title(tags: &Tags, subject: &str, text: &str) -> (String, Option<String>)
 
 /// Prefixes may stand before and behind a tag, so both are taken off until nothing changes.
 fn tidy(tags: &Tags, subject: &str) -> String {
-    let mut title = without_prefixes(&normalise_keeping_form(subject)).to_owned();
+    let mut title = bare_subject(&normalise_keeping_form(subject)).to_owned();
     for _ in 0..4 {
-        let next = without_prefixes(&tags.cut_from(&title)).to_owned();
+        let next = bare_subject(&tags.cut_from(&title)).to_owned();
         if next == title {
             break;
         }
@@ -55,7 +39,7 @@ fn normalise_keeping_form(text: &str) -> String {
 
 /// What two subjects of one matter have in common.
 pub fn core(subject: &str) -> String {
-    without_prefixes(&normalise(subject)).to_lowercase()
+    bare_subject(&normalise(subject)).to_lowercase()
 }
 
 #[cfg(test)]

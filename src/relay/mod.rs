@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::health::Health;
 use crate::mail::Address;
+use crate::settings::Problem;
 
 /// A composed mail under way to one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,17 +61,6 @@ impl Trouble {
             Self::Passing(text) | Self::Blocked(text) => text,
         }
     }
-}
-
-/// A fault of the settings that their syntax does not show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The setting, as it is called in its table.
-    pub key: &'static str,
-    /// What is wrong with it.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
 }
 
 /// The settings of one relay: exactly one kind.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{Health, Incoming, Mailroom, Receipt, Stay};
+use crate::settings::Problem;
 
 /// `[source.NAME.maildir]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -33,9 +34,9 @@ fn sixty_four() -> usize {
 
 impl Settings {
     /// Faults that can be seen without looking at the directory: key, message, hint.
-    pub fn problems(&self) -> Vec<super::Problem> {
+    pub fn problems(&self) -> Vec<Problem> {
         let wrong =
-            |key, message: &str, hint: &str| super::Problem { key, message: message.to_owned(), hint: hint.to_owned() };
+            |key, message: &str, hint: &str| Problem { key, message: message.to_owned(), hint: hint.to_owned() };
         let mut problems = Vec::new();
         if self.poll_ms == 0 {
             problems.push(wrong("poll_ms", "0 would never rest", "write 5000 for five seconds"));

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mail::Address;
+use crate::settings::Problem;
 
 pub use crate::health::Health;
 
@@ -108,17 +109,6 @@ pub enum Stay {
     Once,
     /// Until [`Mailroom::stopped`].
     Forever,
-}
-
-/// A fault of the settings that their syntax does not show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The setting, as it is called in its table.
-    pub key: &'static str,
-    /// What is wrong with it.
-    pub message: String,
-    /// What to do.
-    pub hint: String,
 }
 
 /// The settings of one source: exactly one kind.

@@ -15,7 +15,7 @@ use super::{lines, reply};
 
 pub use names::{field_named, is_absent, normalise, priority_named, status_named, type_named};
 pub(crate) use names::{fold, table};
-pub use subject::{LONGEST_TITLE, Title, bare_subject, title};
+pub use subject::bare_subject;
 pub(in crate::mail) use xml::span as ticket_lines;
 
 /// A ticket field that a form can name.

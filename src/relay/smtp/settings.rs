@@ -6,11 +6,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::super::Problem;
 use crate::credential::Secret;
+use crate::settings::{Problem, span};
 
 /// The settings of one SMTP relay.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -101,12 +100,6 @@ fn command_limit() -> Duration {
 
 fn data_limit() -> Duration {
     Duration::from_secs(600)
-}
-
-/// Reads `30s`, `5 min`, `200ms`.
-fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    Duration::try_from(SignedDuration::deserialize(from)?)
-        .map_err(|_| serde::de::Error::custom("a time limit cannot be negative, write for example \"30s\""))
 }
 
 impl Settings {

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
-use super::super::Problem;
 use crate::credential::{Places, Secret};
+use crate::settings::{Problem, span};
 
 /// `[source.NAME.imap]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -136,12 +135,6 @@ fn one_second() -> Duration {
 
 fn five_minutes() -> Duration {
     Duration::from_secs(300)
-}
-
-/// Reads `30s`, `5 min`, `200ms`.
-fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    Duration::try_from(SignedDuration::deserialize(from)?)
-        .map_err(|_| serde::de::Error::custom("a time cannot be negative, write for example \"30s\""))
 }
 
 impl Settings {
