@@ -1,0 +1,221 @@
+//! The program as people and scripts meet it: exit codes, and the JSON names that are a public interface.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let done = Command::new(PROGRAM).arg("init").arg(folder.path().join("config")).output().unwrap();
+        assert!(done.status.success(), "{done:?}");
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, "")
+    }
+
+    fn run_with(&self, arguments: &[&str], input: &str) -> Output {
+        let config = self.path("config/gateway.toml");
+        let mut child = Command::new(PROGRAM)
+            .arg("--config")
+            .arg(config)
+            .args(arguments)
+            .env("USER", "olga")
+            .env_remove("SUDO_USER")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str], input: &str) -> Value {
+        let done = self.run_with(arguments, input);
+        serde_json::from_slice(&done.stdout).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {done:?}"))
+    }
+}
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ggus-gateway");
+const MAIL: &str = "From: Anna <anna@uni.example>\nTo: support@ggus.example\nSubject: CE down\nMessage-ID: <1@uni.example>\n\nSITE: INFN-T1\nVO: Atlas\n\nHelp.\n";
+
+fn code(done: &Output) -> i32 {
+    done.status.code().unwrap()
+}
+
+fn said(done: &Output) -> String {
+    String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr)
+}
+
+fn keys(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap_or_else(|| panic!("{value}")).keys().map(String::as_str).collect()
+}
+
+#[test]
+fn explain_keeps_its_names_and_changes_nothing() {
+    let desk = Desk::new();
+    let told = desk.json(&["explain", "--json", "-"], MAIL);
+    let names =
+        ["dialect", "fields", "mail", "matched_by", "outbound", "reasons", "sender", "signals", "ticket", "verdict"];
+    assert_eq!(keys(&told), names);
+    assert_eq!(keys(&told["mail"]), ["attachments", "from", "message_id", "subject", "text", "to"]);
+    assert_eq!(keys(&told["signals"]), ["automatic", "bounce", "loop"]);
+    assert_eq!(keys(&told["sender"]), ["by", "party", "unit", "verified"]);
+    assert_eq!(keys(&told["fields"]), ["priority", "site", "title", "type", "type_of_problem", "unit", "vo"]);
+    assert_eq!(keys(&told["outbound"][0]), ["subject", "template", "to"]);
+    assert_eq!(
+        (
+            &told["verdict"],
+            &told["fields"]["vo"],
+            &told["fields"]["unit"],
+            &told["sender"]["party"],
+            &told["sender"]["by"]
+        ),
+        (&"open".into(), &"atlas".into(), &"ROC_Italy".into(), &"user".into(), &"address".into())
+    );
+    assert_eq!((&told["ticket"], &told["dialect"], &told["matched_by"]), (&Value::Null, &Value::Null, &Value::Null));
+    assert!(!desk.path("var/desk.sqlite").exists());
+    let words = said(&desk.run_with(&["explain", "-"], MAIL));
+    assert!(
+        words.contains("rule security goes to the operators does not hold")
+            && words.contains("it goes to ROC_Italy, by site INFN-T1"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_ticket_from_a_pipe_is_listed_shown_and_worked_on() {
+    let desk = Desk::new();
+    let line = desk.json(&["ingest", "--json", "-"], MAIL);
+    assert_eq!(keys(&line), ["duplicate", "index", "path", "reason", "ticket", "verdict"]);
+    assert_eq!((&line["verdict"], &line["ticket"], &line["duplicate"]), (&"open".into(), &1.into(), &false.into()));
+    assert_eq!(desk.json(&["ingest", "--json", "-"], MAIL)["duplicate"], true);
+    let ticket = desk.json(&["ticket", "show", "1", "--json"], "");
+    for name in [
+        "id",
+        "subject",
+        "status",
+        "priority",
+        "type",
+        "vo",
+        "site",
+        "unit",
+        "submitter",
+        "solution",
+        "legs",
+        "messages",
+        "history",
+    ] {
+        assert!(keys(&ticket).contains(&name), "{name}: {ticket}");
+    }
+    assert_eq!(keys(&ticket["legs"][0]), ["foreign_id", "state", "unit"]);
+    assert_eq!((ticket["messages"].as_array().unwrap().len(), &ticket["legs"][0]["state"]), (3, &"sent".into()));
+    let solved = desk.run(&["ticket", "solve", "1", "--text", "Restarted."]);
+    assert!(
+        code(&solved) == 0 && said(&solved).contains("ticket 1 is solved") && said(&solved).contains("queued solution"),
+        "{}",
+        said(&solved)
+    );
+    assert!(said(&desk.run(&["ticket", "history", "1"])).contains("operator olga: solved it: Restarted."));
+    let again = desk.run(&["ticket", "solve", "1", "--text", "x"]);
+    assert!(code(&again) == 1 && said(&again).contains("ticket 1 is solved, reopen it first"), "{}", said(&again));
+    assert_eq!(code(&desk.run(&["ticket", "show", "77"])), 1);
+    assert_eq!(desk.json(&["outbox", "list", "--json"], "").as_array().unwrap().len(), 4);
+    let mail = said(&desk.run(&["outbox", "show", "3"]));
+    assert!(mail.contains("Subject: [GGUS:1] CE down\r\n") && mail.contains("Restarted."), "{mail}");
+    assert_eq!(code(&desk.run(&["run", "--once"])), 0);
+    assert_eq!(desk.json(&["status", "--json"], "")["well"], true);
+    assert_eq!(std::fs::read_dir(desk.path("var/outgoing/anna@uni.example/new")).unwrap().count(), 2);
+}
+
+#[test]
+fn what_is_in_quarantine_can_be_looked_at_tried_again_and_dropped() {
+    let desk = Desk::new();
+    let strange = "From: support@ggus.example\nTo: support@ggus.example\nSubject: me\n\nhello\n";
+    assert_eq!(desk.json(&["ingest", "--json", "-"], strange)["verdict"], "quarantine");
+    let listed = desk.json(&["quarantine", "list", "--json"], "");
+    let number = listed[0]["mail"].to_string();
+    assert!(said(&desk.run(&["quarantine", "list"])).contains("names no ticket"));
+    assert!(said(&desk.run(&["quarantine", "show", &number])).contains("Subject: me"));
+    assert!(said(&desk.run(&["status"])).contains("1 mail in quarantine; `quarantine list`"));
+    let retried = desk.run(&["quarantine", "retry", &number]);
+    assert!(said(&retried).contains("quarantine"), "{}", said(&retried));
+    assert_eq!(code(&desk.run(&["quarantine", "drop", &number])), 0);
+    assert_eq!(desk.json(&["quarantine", "list", "--json"], "").as_array().unwrap().len(), 0);
+    assert!(said(&desk.run(&["status"])).starts_with("All is well."));
+}
+
+#[test]
+fn exit_codes_are_those_of_sysexits() {
+    let desk = Desk::new();
+    assert_eq!(code(&desk.run(&["no-such-command"])), 2);
+    let nothing = desk.run_with(&["ingest", "-"], "");
+    assert!(code(&nothing) == 65 && said(&nothing).contains("no mail in it"), "{}", said(&nothing));
+    let missing = desk.run(&["explain", "no-such-file"]);
+    assert!(code(&missing) == 65 && said(&missing).contains("no-such-file can't be read"), "{}", said(&missing));
+    // A store that is locked: a pipe must keep the mail and come again.
+    assert_eq!(code(&desk.run_with(&["ingest", "-"], MAIL)), 0);
+    std::fs::write(desk.path("config/routing.toml"), "default_unit = \"X\"\n").unwrap();
+    let wrong = desk.run(&["check"]);
+    assert!(
+        code(&wrong) == 78 && said(&wrong).contains("routing.toml:1: error: default_unit: unknown unit \"X\""),
+        "{}",
+        said(&wrong)
+    );
+}
+
+#[test]
+fn listings_of_an_mbox_a_maildir_and_units() {
+    let desk = Desk::new();
+    let mbox = desk.path("box");
+    std::fs::write(
+        &mbox,
+        format!("From a Mon\n{MAIL}\nFrom b Tue\n{}", MAIL.replace("<1@", "<2@").replace("Help.", "More help.")),
+    )
+    .unwrap();
+    let done = desk.run(&["ingest", "--json", mbox.to_str().unwrap()]);
+    let lines: Vec<Value> = said(&done).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| line["index"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 1]);
+    let listed = desk.json(&["ticket", "list", "--unit", "ROC_Italy", "--open", "--json"], "");
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert!(said(&desk.run(&["ticket", "list"])).contains("anna@uni.example"));
+    let units = desk.json(&["unit", "list", "--json"], "");
+    let italy = units.as_array().unwrap().iter().find(|unit| unit["name"] == "ROC_Italy").unwrap();
+    assert_eq!((&italy["dialect"], &italy["open"], &italy["sites"]), (&"rt".into(), &2.into(), &7.into()));
+}
+
+#[test]
+fn the_manual_is_made_from_the_help_texts() {
+    let desk = Desk::new();
+    assert!(said(&desk.run(&["manual", "--completions", "bash"])).contains("complete -F"));
+    let pages = desk.path("man");
+    assert_eq!(code(&desk.run(&["manual", "--man", pages.to_str().unwrap()])), 0);
+    let page = std::fs::read_to_string(Path::new(&pages).join("ggus-gateway-explain.1")).unwrap();
+    assert!(page.contains("changes nothing"), "{page}");
+}
+
+#[test]
+fn the_demo_plays_to_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = Command::new(PROGRAM).args(["demo", "--directory"]).arg(folder.path().join("demo")).output().unwrap();
+    let told = said(&done);
+    assert!(
+        done.status.success()
+            && told.contains("ROC_Italy has a solution for your ticket 1")
+            && told.contains("ticket show 1"),
+        "{told}"
+    );
+}

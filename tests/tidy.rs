@@ -1,0 +1,86 @@
+//! What ARCHITECTURE.md forbids: imports against the stream, a crate outside its one place, a second clock.
+
+use std::path::{Path, PathBuf};
+
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push((name(&root, &path), std::fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn name(root: &Path, path: &PathBuf) -> String {
+    path.strip_prefix(root).unwrap().to_string_lossy().into_owned()
+}
+
+/// The code of a file without its tests and comments.
+fn code(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    before_tests.lines().filter(is_code).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn imports_run_one_way() {
+    let may_not = [
+        ("mail/", &["desk", "store", "render", "engine", "source", "relay", "daemon", "config", "cli"][..]),
+        ("desk/", &["store", "render", "engine", "source", "relay", "daemon", "config", "cli"]),
+        ("render/", &["store", "engine", "source", "relay", "daemon", "config", "cli"]),
+        ("store/", &["render", "engine", "source", "relay", "daemon", "config", "cli"]),
+        ("engine/", &["daemon", "config", "cli"]),
+        ("source/", &["desk", "store", "render", "engine", "relay", "daemon", "config", "cli"]),
+        ("relay/", &["desk", "store", "render", "engine", "source", "daemon", "config", "cli"]),
+        ("config/", &["store", "render", "daemon", "cli"]),
+        ("daemon/", &["cli"]),
+    ];
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        for (folder, forbidden) in may_not {
+            for module in forbidden.iter().filter(|_| file.starts_with(folder)) {
+                if code(&text).contains(&format!("crate::{module}::")) {
+                    wrong.push(format!("{file} imports {module}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn some_things_are_named_in_one_place_only() {
+    let places = [
+        ("mail_parser", "mail/parse/body.rs"),
+        ("rusqlite", "store/"),
+        ("async_imap", "source/imap/"),
+        ("Timestamp::now()", "daemon/clock.rs"),
+        ("lettre::transport", "relay/smtp/"),
+        ("lettre::message", "render/"),
+        ("minijinja", "render/"),
+    ];
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        for (word, place) in places.iter().filter(|(_, place)| !file.starts_with(place)) {
+            if code(&text).contains(word) {
+                wrong.push(format!("{file} names {word}, which belongs into {place}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_file_opens_with_what_it_is() {
+    let silent: Vec<String> =
+        sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(file, _)| file).collect();
+    assert!(silent.is_empty(), "{silent:#?}");
+}
