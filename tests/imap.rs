@@ -283,3 +283,60 @@ async fn a_servers_back_off_hint_is_honoured() {
     assert!(start.elapsed() >= Duration::from_millis(400), "it came back too early");
     running.end().await;
 }
+
+/// Base 64 of `user=u^Aauth=Bearer tok^A^A`, and of the RFC 7628 form: written out, so that the test does not repeat the code.
+const XOAUTH2: &str = "dXNlcj11AWF1dGg9QmVhcmVyIHRvawEB";
+const OAUTHBEARER_START: &str = "bixhPXUsAWhvc3Q9MTI3LjAuMC4xAXBvcnQ9";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_log_in_and_are_fetched_anew() {
+    let asks = ("AUTHENTICATE", "+ \r\n");
+    for (login, mechanism, words) in
+        [("xoauth2", "AUTHENTICATE XOAUTH2", XOAUTH2), ("oauthbearer", "AUTHENTICATE OAUTHBEARER", OAUTHBEARER_START)]
+    {
+        let (port, heard) =
+            script::imap_heard(vec![vec![asks, SELECTED, ABLE, ("UID SEARCH", "* SEARCH\r\nTAG OK done\r\n")]; 2]);
+        let settings = settings(&format!(
+            "host = '127.0.0.1'\nport = {port}\ntls = 'none'\nuser = 'u'\ntoken_login = '{login}'\ntoken_lifetime = '1ms'\n\
+             token_command = 'echo \"{{\\\"access_token\\\": \\\"tok\\\"}}\"'\nidle = false\npoll = '10ms'\nfirst_wait = '10ms'\nlimit = '5s'\n"
+        ));
+        let running = run(settings, Stay::Forever, false);
+        let logins = || heard.lock().unwrap().iter().filter(|line| *line == mechanism).count();
+        running.until("two logins, since the token grew old", |_| logins() == 2).await;
+        running.end().await;
+        assert!(
+            heard.lock().unwrap().iter().any(|line| line.starts_with(words)),
+            "{login}: {:?}",
+            heard.lock().unwrap()
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rejected_token_is_explained_and_told() {
+    let refuses = vec![
+        ("AUTHENTICATE", "+ \r\n"),
+        (XOAUTH2, "+ eyJzdGF0dXMiOiI0MDEifQ==\r\n"),
+        ("", "TAG NO [AUTHENTICATIONFAILED] token expired\r\n"),
+    ];
+    let port = script::imap(vec![refuses]);
+    let settings = settings(&format!(
+        "host = '127.0.0.1'\nport = {port}\ntls = 'none'\nuser = 'u'\ntoken_command = 'echo tok'\nlimit = '5s'\n"
+    ));
+    let told = source::probe(&settings).await.unwrap_err();
+    assert!(told.contains("token expired") && told.contains("check user and the token"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_move_exactly_the_kept_mail_is_copied_and_expunged() {
+    let able = ("CAPABILITY", "* CAPABILITY IMAP4rev1 UIDPLUS\r\nTAG OK done\r\n");
+    let (port, heard) = script::imap_heard(vec![vec![able, SELECTED, ONE, SIZE, BODY]]);
+    let running = run(scripted(port), Stay::Once, false);
+    running.until("done", |seen| !seen.healths.is_empty()).await;
+    running.end().await;
+    let said = heard.lock().unwrap().join("\n");
+    for command in ["UID COPY 5 \"Processed\"", "UID STORE 5 +FLAGS.SILENT (\\Deleted)", "UID EXPUNGE 5"] {
+        assert!(said.contains(command), "{command} in:\n{said}");
+    }
+    assert!(!said.contains("ENVELOPE") && !said.lines().any(|line| line == "EXPUNGE"), "{said}");
+}

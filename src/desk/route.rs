@@ -150,3 +150,55 @@ fn listed(what: &str, names: &[String], value: Option<&str>) -> (bool, String) {
         None => (names.is_empty(), format!("there is no {what}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::parse::{ReadLimits, parse};
+
+    fn holds(condition: Condition, mail: &str, site: Option<&str>, time: &str) -> bool {
+        let mail = parse(mail.replace('\n', "\r\n").as_bytes(), &ReadLimits::default());
+        let facts = Facts { mail: &mail, site, vo: Some("Atlas"), type_of_problem: None, time: time.parse().unwrap() };
+        test(&condition, facts).0
+    }
+
+    const MAIL: &str = "From: anna@uni.example\nTo: grid-it@ggus.example\nX-Priority: 1 (high)\nSubject: CRL expired\n\nThe disk is full.\n";
+
+    #[test]
+    fn each_condition_looks_at_its_own_thing() {
+        let pattern = |text: &str| Regex::new(text).unwrap();
+        let address = |text: &str| vec![AddressPattern::parse(text).unwrap()];
+        let header = |value: &str| Condition::Header { name: "x-priority".to_owned(), value: pattern(value) };
+        let night = || Condition::TimeOfDay { from: "18:00".parse().unwrap(), to: "08:00".parse().unwrap() };
+        let names = |name: &str| vec![name.to_owned()];
+        let yes = [
+            (Condition::Body(pattern("disk")), "12:00"),
+            (Condition::Subject(pattern("CRL")), "12:00"),
+            (Condition::Sender(address("@uni.example")), "12:00"),
+            (Condition::Recipient(address("grid-it@ggus.example")), "12:00"),
+            (Condition::Site(names("infn-t1")), "12:00"),
+            (Condition::Vo(names("atlas")), "12:00"),
+            (Condition::TypeOfProblem(Vec::new()), "12:00"),
+            (header("^1"), "12:00"),
+            (night(), "23:59"),
+            (night(), "07:59"),
+        ];
+        for (condition, time) in yes {
+            assert!(holds(condition.clone(), MAIL, Some("INFN-T1"), time), "{condition:?}");
+        }
+        let no = [
+            (Condition::Body(pattern("CRL")), "12:00"),
+            (Condition::Subject(pattern("disk")), "12:00"),
+            (Condition::Sender(address("@other.example")), "12:00"),
+            (Condition::Site(Vec::new()), "12:00"),
+            (Condition::Vo(names("cms")), "12:00"),
+            (Condition::TypeOfProblem(names("Network")), "12:00"),
+            (header("^2"), "12:00"),
+            (night(), "08:00"),
+            (night(), "17:59"),
+        ];
+        for (condition, time) in no {
+            assert!(!holds(condition.clone(), MAIL, Some("INFN-T1"), time), "{condition:?}");
+        }
+    }
+}
