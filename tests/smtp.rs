@@ -92,12 +92,14 @@ async fn a_server_that_stops_and_starts_is_found_again() {
 
 /// Answers of a scripted server by command.
 type Script = &'static [(&'static str, &'static str)];
+/// A script, and what must come of a delivery to it.
+type Case = (Script, fn(&Outcome) -> bool);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_cut_after_the_data_may_have_arrived_and_nothing_else_may() {
     let greeting = ("220", "220 peer.example ESMTP\r\n");
     let ehlo = ("EHLO", "250 peer.example\r\n");
-    let cases: [(Script, fn(&Outcome) -> bool); 7] = [
+    let cases: [Case; 7] = [
         (&[("DATA", "354 go on\r\n"), (".", "CLOSE")], |outcome| matches!(outcome, Outcome::Unknown(_))),
         (&[("DATA", "354 go on\r\n"), (".", "WAIT")], |outcome| matches!(outcome, Outcome::Unknown(_))),
         (&[("DATA", "CLOSE")], |outcome| matches!(outcome, Outcome::Transient(_))),

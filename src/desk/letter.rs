@@ -34,10 +34,18 @@ pub fn to_unit(
     mail.recipient = Recipient::Unit(unit.name.clone());
     let party = Party::Unit(unit.name.clone());
     mail.reply_to = Some(tag::reply_address(&draft.policy.desk, draft.ticket.id, &party));
+    let writing = unit.dialect.writing();
+    if let Some(to) =
+        writing.to.as_ref().zip(foreign_id.as_ref()).and_then(|(form, id)| Address::parse(&filled(form, id, unit)))
+    {
+        mail.to = to;
+    }
     if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
-        let writing = unit.dialect.writing();
+        if let Some(last) = leg.last_text.as_ref().filter(|_| template != Template::Dispatch) {
+            mail.words.text = format!("{}\n\n{}", mail.words.text, quote(last, usize::MAX));
+        }
         mail.in_reply_to = match (&writing.thread, foreign_id) {
-            (ThreadForm::Made(form), Some(id)) => made_id(form, &id, unit),
+            (ThreadForm::Made(form), Some(id)) => MessageId::parse(&filled(form, &id, unit)),
             _ => leg.last_from_unit.clone().or_else(|| leg.thread.last().cloned()),
         };
         mail.references = leg.thread.clone();
@@ -205,10 +213,10 @@ fn unit_subject(policy: &Policy, ticket: &Ticket, unit: &Unit, foreign_id: Optio
     [Some(ours), theirs, Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn made_id(form: &str, foreign_id: &str, unit: &Unit) -> Option<MessageId> {
+/// A form of the dialect with the id, the host of the unit's address and the unit's parameters in it.
+fn filled(form: &str, foreign_id: &str, unit: &Unit) -> String {
     let filled = form.replace("{id}", foreign_id).replace("{host}", unit.address.domain());
-    let filled = unit.parameters.iter().fold(filled, |text, (name, value)| text.replace(&format!("{{{name}}}"), value));
-    MessageId::parse(&filled)
+    unit.parameters.iter().fold(filled, |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
 fn remember(thread: &mut Vec<MessageId>, id: MessageId) {
@@ -222,7 +230,7 @@ fn remember(thread: &mut Vec<MessageId>, id: MessageId) {
 fn words(draft: &Draft<'_>, template: Template, text: &str, author: &Actor) -> Words {
     let (desk, ticket) = (&draft.policy.desk, &draft.ticket);
     let text_of = |value: &Option<String>| value.clone().unwrap_or_default();
-    let quoted = if template.is_for_users() { quote(&ticket.description) } else { String::new() };
+    let quoted = if template.is_for_users() { quote(&ticket.description, QUOTED_LINES) } else { String::new() };
     Words {
         desk: desk.display_name.clone(),
         desk_address: desk.address.to_string(),
@@ -263,10 +271,10 @@ fn author_name(draft: &Draft<'_>, author: &Actor) -> String {
     }
 }
 
-fn quote(text: &str) -> String {
+fn quote(text: &str, most: usize) -> String {
     let mut lines: Vec<String> =
-        text.lines().take(QUOTED_LINES).map(|line| format!("> {line}").trim_end().to_owned()).collect();
-    if text.lines().count() > QUOTED_LINES {
+        text.lines().take(most).map(|line| format!("> {line}").trim_end().to_owned()).collect();
+    if text.lines().count() > most {
         lines.push("> […]".to_owned());
     }
     lines.join("\n")
