@@ -1,6 +1,6 @@
 //! What ARCHITECTURE.md forbids: imports against the stream, a crate outside its one place, a second clock.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -19,7 +19,7 @@ fn sources() -> Vec<(String, String)> {
     found
 }
 
-fn name(root: &Path, path: &PathBuf) -> String {
+fn name(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap().to_string_lossy().into_owned()
 }
 

@@ -3,9 +3,9 @@
 //! The library that does the work is quadratic in nesting and in attributes, so what is beyond reason is not given to
 //! it: of such a body only the text between the tags is kept.
 
-use std::sync::LazyLock;
-
 use regex::Regex;
+
+use super::pattern::Pattern;
 
 /// Bytes of HTML that are laid out; the rest is left out.
 const MOST_BYTES: usize = 512 << 10;
@@ -18,12 +18,14 @@ const MOST_ATTRIBUTES: usize = 100;
 /// Column at which lines are wrapped; people read mail at this width.
 const WIDTH: usize = 100;
 
-/// Ways to hide an element that the layout does not know of.
-static HIDDEN: LazyLock<Regex> = LazyLock::new(|| {
-    let styles = r"visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|pt|em|%)?\s*[;\x22']|opacity\s*:\s*0\s*[;\x22']|mso-hide\s*:\s*all|max-height\s*:\s*0";
-    Regex::new(&format!(r"(?i)<([a-z][a-z0-9]{{0,15}})(?:\s[^<>]{{0,2000}})?\s(?:style\s*=\s*[\x22'][^<>\x22']{{0,1000}}(?:{styles})[^<>]{{0,1000}}|hidden(?:\s[^<>]{{0,1000}}|=[^<>]{{0,1000}})?)>"))
-        .expect("a constant pattern")
-});
+/// Ways to hide an element that the layout does not know of: a style, or the attribute `hidden`.
+static HIDDEN: Pattern = Pattern::new(concat!(
+    r"(?i)<([a-z][a-z0-9]{0,15})(?:\s[^<>]{0,2000})?\s",
+    r"(?:style\s*=\s*[\x22'][^<>\x22']{0,1000}",
+    r"(?:visibility\s*:\s*hidden|font-size\s*:\s*0(?:px|pt|em|%)?\s*[;\x22']|opacity\s*:\s*0\s*[;\x22']",
+    r"|mso-hide\s*:\s*all|max-height\s*:\s*0)[^<>]{0,1000}",
+    r"|hidden(?:\s[^<>]{0,1000}|=[^<>]{0,1000})?)>",
+));
 
 /// Text of an HTML body, links as footnotes, quotes with `>`; at most `most_chars` characters.
 pub fn to_text(html: &str, most_chars: usize) -> String {
@@ -69,7 +71,8 @@ fn is_reasonable(html: &str) -> bool {
 }
 
 fn laid_out(html: &str) -> String {
-    let visible = HIDDEN.replace_all(html, r#"<$1 style="display:none">"#);
+    let hide = |pattern: &Regex| pattern.replace_all(html, r#"<$1 style="display:none">"#).into_owned();
+    let visible = HIDDEN.regex().map_or_else(|| html.to_owned(), hide);
     let layout =
         html2text::config::plain().use_doc_css().allow_width_overflow().no_table_borders().link_footnotes(true);
     match layout.string_from_read(visible.as_bytes(), WIDTH) {
@@ -103,6 +106,11 @@ fn between_tags(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pattern_compiles() {
+        assert!(HIDDEN.regex().is_some());
+    }
 
     #[test]
     fn a_mail_reads_like_text() {

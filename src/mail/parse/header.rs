@@ -3,25 +3,20 @@
 //! Done here and not by the library, since a mail must keep its fields however broken they are: repeated, raw 8-bit,
 //! encoded words that split a character.
 
-use std::sync::LazyLock;
-
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use regex::bytes::Regex;
 
 use super::ReadLimits;
 use crate::mail::message::{Fault, Header};
+use crate::mail::pattern::Pattern;
 
 /// Longest decoded value of one field, in characters; addresses of a million recipients need no more to be bounded.
 const LONGEST_VALUE: usize = 64 << 10;
 
 /// `=?charset*language?encoding?text?=`
-static WORD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i-u)=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bq])\?([^?\r\n]{0,4096})\?=")
-        .expect("a constant pattern")
-});
+static WORD: Pattern = Pattern::new(r"(?i)=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bq])\?([^?\r\n]{0,4096})\?=");
 
 /// Tolerant base 64: padding may be missing or wrong, stray bits at the end are dropped.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -109,19 +104,19 @@ fn one_line(text: &str) -> String {
 /// Decodes every encoded word. White space between two words goes; neighbours in one charset are decoded as one run of
 /// bytes, since some programs split a character over two words.
 pub fn decode_words(text: &str) -> String {
-    let raw = text.as_bytes();
+    let Some(pattern) = WORD.regex() else { return text.to_owned() };
     let mut out = String::new();
     let mut run: Option<(&'static Encoding, Vec<u8>)> = None;
     let mut at = 0;
-    for found in WORD.captures_iter(raw) {
+    for found in pattern.captures_iter(text) {
         let (Some(whole), Some(label), Some(kind), Some(data)) =
             (found.get(0), found.get(1), found.get(2), found.get(3))
         else {
             continue;
         };
-        let charset = Encoding::for_label(label.as_bytes()).unwrap_or(UTF_8);
+        let charset = Encoding::for_label(label.as_str().as_bytes()).unwrap_or(UTF_8);
         // Raw 8-bit characters inside a word have been decoded already; they go back into the word's charset with the rest.
-        let bytes = word_bytes(kind.as_bytes(), &charset.encode(&text[data.range()]).0);
+        let bytes = word_bytes(kind.as_str(), &charset.encode(data.as_str()).0);
         let gap = &text[at..whole.start()];
         let adjoins = run.is_some() && gap.chars().all(char::is_whitespace);
         if !adjoins {
@@ -155,8 +150,8 @@ fn flush(out: &mut String, run: Option<(&'static Encoding, Vec<u8>)>) {
     }
 }
 
-fn word_bytes(kind: &[u8], data: &[u8]) -> Vec<u8> {
-    if kind.eq_ignore_ascii_case(b"b") {
+fn word_bytes(kind: &str, data: &[u8]) -> Vec<u8> {
+    if kind.eq_ignore_ascii_case("b") {
         let clean: Vec<u8> = data.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
         return BASE64.decode(&clean).unwrap_or_default();
     }
@@ -187,6 +182,11 @@ fn hex_pair(high: u8, low: u8) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_pattern_compiles() {
+        assert!(WORD.regex().is_some());
+    }
 
     #[test]
     fn words_are_decoded_and_joined() {
