@@ -20,6 +20,10 @@ use crate::mail::{Mail, Mailbox};
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Why did a mail go where it went? Print it and explain it, here mail 12 of the quarantine:\n\n    \
+    ggus-gateway quarantine show 12 | ggus-gateway explain -"
+)]
 pub struct Args {
     /// Print one JSON object
     #[arg(long)]

@@ -18,6 +18,11 @@ use crate::store::Store;
 const BATCH: usize = 64;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "In a pipe, exit code 75 means that the mail was not kept and should come again. For a mail server:\n\n    \
+    support: \"|/usr/bin/ggus-gateway --config /etc/ggus/gateway.toml ingest -\"\n\n\
+    A mail that was taken before is known by its content and not taken twice."
+)]
 pub struct Args {
     /// Print one JSON object per mail
     #[arg(long)]

@@ -1,5 +1,6 @@
 //! `run`: the daemon, until it is told to stop.
 
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -13,6 +14,10 @@ use crate::daemon;
 use crate::source::Stay;
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "SIGTERM or Ctrl-C stop it politely: what was handed over is made durable, the rest stays where it lies.\n\
+    RUST_LOG replaces log.level of the configuration."
+)]
 pub struct Args {
     /// Take what is there, deliver what is due, and exit
     #[arg(long)]
@@ -26,9 +31,8 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         tracing::warn!("{warning}");
     }
     let mut store = open_store(&loaded)?;
-    if !args.once {
-        end_leases(&mut store)?;
-    }
+    let _alone = alone(&loaded.plant.store)?;
+    end_leases(&mut store)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
             Failure::Later(format!("threads can't be started ({error}); raise the limit on processes"))
@@ -48,6 +52,22 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         ended
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// One gateway for one store: the lock is held as long as the file is open, and goes with the process.
+fn alone(store: &Path) -> Result<File, Failure> {
+    let path = store.with_extension("lock");
+    let shown = path.display();
+    let file = File::create(&path).map_err(|error| {
+        Failure::Config(format!("{shown} can't be made ({error}); let the gateway's user write there"))
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::Refused(format!("{shown} is held by a gateway that runs already; stop that one first")))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::Config(format!("{shown} can't be locked ({error})"))),
+    }
 }
 
 /// What was under way when the last daemon fell goes out again now.

@@ -55,7 +55,9 @@ pub enum Action {
     },
     /// Give a ticket to a unit
     Assign {
+        /// The ticket
         number: u64,
+        /// Its name as `unit list` shows it
         unit: String,
         /// A word to the unit, kept in the history
         #[arg(long)]
@@ -63,14 +65,18 @@ pub enum Action {
     },
     /// Add a comment; the user and the unit hear it only with --public
     Comment {
+        /// The ticket
         number: u64,
         text: String,
+        /// Mail it to the user and to the unit
         #[arg(long)]
         public: bool,
     },
     /// Solve a ticket; the text goes to the user
     Solve {
+        /// The ticket
         number: u64,
+        /// What helped, or why it can't be solved
         #[arg(long)]
         text: String,
         /// It will not be solved; the text is the reason
@@ -79,12 +85,17 @@ pub enum Action {
     },
     /// Open a ticket again
     Reopen {
+        /// The ticket
         number: u64,
+        /// Why, for the user and the unit
         #[arg(long, default_value = "")]
         text: String,
     },
     /// Close a ticket for good
-    Close { number: u64 },
+    Close {
+        /// The ticket; it must be solved or unsolved
+        number: u64,
+    },
 }
 
 fn status(text: &str) -> Result<Status, String> {
