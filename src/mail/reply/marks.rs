@@ -13,6 +13,8 @@ use crate::mail::pattern::Pattern;
 const INTRODUCTION_LINES: usize = 5;
 /// Longest introduction in bytes, and longest line that is looked at for a mark.
 const LONGEST: usize = 400;
+/// Longest name before an address, in bytes.
+const LONGEST_AUTHOR: usize = 100;
 /// Lines that a header block may take.
 const HEADER_LINES: usize = 14;
 
@@ -87,32 +89,28 @@ pub(super) fn introduction<'a>(lines: impl Iterator<Item = &'a str>) -> Option<u
             blanks += 1;
             continue;
         }
-        // A blank line inside is only what an address link leaves behind.
-        if joined.len() + line.len() > LONGEST
-            || blanks > 1
-            || blanks == 1 && !line.starts_with('<') && !joined.ends_with('<')
-        {
+        // A blank line inside is only what the link of an address leaves behind.
+        let in_address = line.starts_with('<') || joined.matches('<').count() > joined.matches('>').count();
+        if joined.len() + line.len() > LONGEST || blanks > 1 || blanks == 1 && !in_address {
             return None;
         }
         if at == 0 && !may_introduce(line) {
             return None;
         }
-        let glued = joined.is_empty() || joined.ends_with('<') || line.starts_with('>');
-        joined.push_str(if glued { "" } else { " " });
+        joined.push_str(if joined.is_empty() || joined.ends_with('<') { "" } else { " " });
         joined.push_str(line);
-        blanks = 0;
-        let may_end = line.ends_with([':', '：']) || line.ends_with("--") || at == 0;
-        if may_end && is_introduction(&joined) {
+        if (at == 0 || line.ends_with([':', '：', '-'])) && is_introduction(&joined) {
             return Some(at + 1);
         }
     }
     None
 }
 
-/// Whether a line could be the first of an introduction: it has a date, an address or the beginning of one.
+/// Whether a line could be the first of an introduction: it begins with a date, or with a name and (the beginning of) an
+/// address.
 fn may_introduce(line: &str) -> bool {
-    let dated = line.bytes().any(|b| b.is_ascii_digit()) && START.is_match(line);
-    dated || line.contains(['<', '@']) && !line.starts_with('<')
+    let dated = || line.bytes().any(|b| b.is_ascii_digit()) && START.is_match(line);
+    line.find(['<', '[']).is_some_and(|at| (1..=LONGEST_AUTHOR).contains(&at)) || dated()
 }
 
 fn is_introduction(joined: &str) -> bool {

@@ -211,7 +211,9 @@ impl Plan {
                 continue;
             }
             let end = last.from + signature::text_end(&lines[last.from..last.to]);
-            fates[end..last.to].fill(Fate::Signature);
+            if lines[end..last.to].iter().any(|line| !line.is_blank()) {
+                fates[end..last.to].fill(Fate::Signature);
+            }
             if end > last.from {
                 self.pieces.push(Piece { to: end, ..last });
                 return;
@@ -279,7 +281,7 @@ mod tests {
     fn a_reply_above_its_quote() {
         let parts = cut("It works.\n\nOn 3 Mar 2009, Anna wrote:\n\n> Does it\n> work?\n\n-- \nBen");
         assert_eq!(parts.newest, "It works.");
-        assert_eq!(parts.quoted, "On 3 Mar 2009, Anna wrote:\n> Does it\n> work?");
+        assert_eq!(parts.quoted, "On 3 Mar 2009, Anna wrote:\n\n> Does it\n> work?");
         assert_eq!(parts.signature, "--\nBen");
     }
 
@@ -316,14 +318,14 @@ mod tests {
     #[test]
     fn forwarded_mail_is_content() {
         let texts = [
-            "see below\n\n---------- Forwarded message ---------\nFrom: a\n\ntext\n--\nAnna",
+            "see below\n\n---------- Forwarded message ---------\nFrom: a\n\ntext\n-- \nAnna",
             "---------- Forwarded message ---------\nFrom: a\n\ntext",
             "From: Anna\nSent: today\nTo: Ben\nSubject: x\n\ntext",
             "-----Original Message-----\nFrom: Anna\n\ntext",
             "see below\n\n> Begin forwarded message:\n>\n> From: a\n>\n> text",
         ];
         for text in texts {
-            assert_eq!(newest(text), text);
+            assert_eq!(newest(text), text.replace("-- \n", "--\n"));
         }
     }
 

@@ -72,7 +72,7 @@ fn is_last_line(line: &str) -> bool {
 
 static DEVICE: Pattern = Pattern::new(
     "(?i)^[^\\w]{0,3}(?:(?:sent|written|posted|typed) (?:from|via|with|by|using|on) |from my \\w+|\\p{Lu}?\\w+ from (?:my )?(?:mobile|phone|iphone|android)\\b.{0,20}$|\
-     get outlook for |(?:diese (?:nachricht|e-mail|mail) wurde )?(?:von|mit|aus) .{1,80} (?:gesendet|verschickt|verfasst|geschrieben)\\W*$|\
+     get \\[?outlook for |(?:diese (?:nachricht|e-mail|mail) wurde )?(?:von|mit|aus) .{1,80} (?:gesendet|verschickt|verfasst|geschrieben)\\W*$|\
      gesendet (?:von|mit|aus|über) |envoyé (?:depuis|de|à partir de|avec|par) |envoyée? de mon |enviado (?:desde|de|do|a partir de|con|com) |\
      inviato (?:da|dal|con|tramite) |отправлено (?:с|из|от) |надіслано (?:з|із) |verzonden (?:met|vanaf|vanuit) |verstuurd vanaf |\
      sendt fra |skickat från |sänt från |wysłano z |wysłane z |odesláno z |lähetetty |從我的 .{1,40} 傳送|从我的 .{1,40} 发送|发自我的|發自我的|\

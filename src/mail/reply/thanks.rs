@@ -17,14 +17,15 @@ const MOST_NAMES: usize = 4;
 /// Whether a text is only thanks: short, in one of the six languages, without a "but", a question or a number.
 /// Quoted lines are passed over.
 pub fn only_thanks(newest: &str) -> bool {
-    if newest.len() > LONGEST || newest.contains(['?', '¿', '？']) || newest.chars().any(char::is_numeric) {
+    let said = || newest.lines().filter(|line| !lines::is_quote(line) && !line.trim().is_empty());
+    let asks_or_counts = |line: &str| line.contains(['?', '¿', '？']) || line.chars().any(char::is_numeric);
+    if newest.len() > LONGEST || said().any(asks_or_counts) {
         return false;
     }
-    let said: Vec<&str> = newest.lines().filter(|line| !lines::is_quote(line) && !line.trim().is_empty()).collect();
     let mut thanked = false;
     let mut names = 0;
     let mut count = 0;
-    for line in &said {
+    for line in said() {
         let greeting = count == 0;
         let mut previous = String::new();
         for word in words(line) {
@@ -173,6 +174,7 @@ mod tests {
             "Muchas gracias, ya funciona todo.\nSaludos\nÁngel",
             "Grazie mille per l'aiuto, ora funziona.\nCordiali saluti\nAnna",
             "Большое спасибо, всё работает!\nС уважением,\nАнна",
+            "Thanks!\n> Is it solved now?\n> 42",
         ];
         for text in texts {
             assert!(only_thanks(text), "{text}");
