@@ -1,10 +1,18 @@
 //! Control lines: what a person at a helpdesk writes when the helpdesk has no word for it (`STATUS: solved`,
-//! `LOCAL ID: 4711`). Only in the newest text, only at its very top or bottom, each alone on a line.
+//! `LOCAL ID: 4711`). Only in the newest text, only at its very top or bottom, each alone on a line (protocol section 5).
+//!
+//! It refuses copied text (quoted, in a code fence, indented by four blanks or a tab, forwarded) and does not know who
+//! may say what.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::form;
+use super::form::{field_named, fold, is_absent, is_machine_name, key_line, status_named, table};
 use super::lines::{self, Line};
+use super::reply;
 
 /// The states that a line may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +36,14 @@ pub enum Control {
     Internal,
     /// `LOCAL ID: 4711`.
     LocalId(String),
-    /// `REFUSE: reason`.
+    /// `REFUSE: reason`; empty where the reason is the rest of the text.
     Refuse(String),
     /// `SOLUTION: text`, to the end or the next control line.
     Solution(String),
     /// `STATUS: …`.
     Status(AskedStatus),
     /// `WAKE: 2026-12-01`.
-    Wake(jiff::civil::Date),
+    Wake(Date),
 }
 
 /// What was read.
@@ -49,7 +57,53 @@ pub struct Controls {
     pub rest: String,
 }
 
-/// A keyword of a line.
+/// Longest name of a unit, and longest reason, in characters.
+const LONGEST: (usize, usize) = (120, 1_000);
+/// Lines of one text that are listed as unreadable, and characters of each.
+const MOST_UNREADABLE: (usize, usize) = (20, 200);
+/// A mixed-case word with a longer value is prose ("Status: we wait for the vendor to send it").
+const CERTAIN_WORDS: usize = 4;
+/// A line of at least so many bytes may have been wrapped by the mail program, over at most so many lines.
+const WRAPPED: (usize, usize) = (60, 5);
+
+/// Reads the control lines of a newest text. Lines of a machine block may stand among them; they stay in the rest.
+pub fn controls(newest: &str) -> Controls {
+    let (own, forwarded) = reply::split_forwarded(newest);
+    let lines = lines::lines(own);
+    let items = items(&lines);
+    let mut reader = Reader { read: Controls::default(), rest: Vec::new(), solution: None };
+    let end_run = run_start(&items, items.len());
+    let last_paragraph = last_paragraph(&items[..end_run]);
+    let opening = (0..items.len()).find(|&at| opens_solution(&items, at, last_paragraph));
+    let bottom = opening.map_or(end_run, |at| run_start(&items, at));
+    let mut in_run = true;
+    for (at, item) in items.iter().enumerate() {
+        in_run = at >= bottom || in_run && item.is_run();
+        let lines = &lines[item.from..item.to];
+        if in_run { reader.act(item, lines, at >= end_run) } else { reader.keep(lines) }
+    }
+    reader.finish(forwarded)
+}
+
+/// First of the items before `end` among which nothing but control lines, form lines and blank lines stands.
+fn run_start(items: &[Item], end: usize) -> usize {
+    items[..end].iter().rposition(|item| !item.is_run()).map_or(0, |at| at + 1)
+}
+
+fn last_paragraph(items: &[Item]) -> usize {
+    let is_blank = |item: &Item| matches!(item.kind, Kind::Blank);
+    let end = items.iter().rposition(|item| !is_blank(item)).unwrap_or(0);
+    items[..end].iter().rposition(is_blank).map_or(0, |at| at + 1)
+}
+
+/// A solution begins at the top, or in a paragraph of its own: any if written in capitals, else only in the last one.
+fn opens_solution(items: &[Item], at: usize, last_paragraph: usize) -> bool {
+    let Kind::Solution { certain, .. } = items[at].kind else { return false };
+    let apart = at == 0 || items[at - 1].is_run();
+    apart && (certain || at >= last_paragraph || run_start(items, at) == 0)
+}
+
+/// What a keyword asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Keyword {
     AssignTo,
@@ -61,255 +115,369 @@ enum Keyword {
     Wake,
 }
 
-/// Keywords as people write them in the six languages, folded like [`names::fold`](super::form).
-const KEYWORDS: [(&str, Keyword); 40] = [
-    ("assign to", Keyword::AssignTo),
-    ("assign", Keyword::AssignTo),
-    ("zuweisen an", Keyword::AssignTo),
-    ("asignar a", Keyword::AssignTo),
-    ("assigner a", Keyword::AssignTo),
-    ("attribuer a", Keyword::AssignTo),
-    ("assegnare a", Keyword::AssignTo),
-    ("назначить", Keyword::AssignTo),
-    ("internal", Keyword::Internal),
-    ("intern", Keyword::Internal),
-    ("interno", Keyword::Internal),
-    ("interne", Keyword::Internal),
-    ("внутреннее", Keyword::Internal),
-    ("local id", Keyword::LocalId),
-    ("lokale id", Keyword::LocalId),
-    ("id local", Keyword::LocalId),
-    ("id locale", Keyword::LocalId),
-    ("локальныи номер", Keyword::LocalId),
-    ("refuse", Keyword::Refuse),
-    ("ablehnen", Keyword::Refuse),
-    ("rechazar", Keyword::Refuse),
-    ("refuser", Keyword::Refuse),
-    ("rifiutare", Keyword::Refuse),
-    ("отказ", Keyword::Refuse),
-    ("solution", Keyword::Solution),
-    ("losung", Keyword::Solution),
-    ("solucion", Keyword::Solution),
-    ("soluzione", Keyword::Solution),
-    ("решение", Keyword::Solution),
-    ("status", Keyword::Status),
-    ("estado", Keyword::Status),
-    ("statut", Keyword::Status),
-    ("etat", Keyword::Status),
-    ("stato", Keyword::Status),
-    ("статус", Keyword::Status),
-    ("wake", Keyword::Wake),
-    ("wiedervorlage", Keyword::Wake),
-    ("despertar", Keyword::Wake),
-    ("reveil", Keyword::Wake),
-    ("напомнить", Keyword::Wake),
+const KEYWORDS: &[(Keyword, &str)] = &[
+    (Keyword::AssignTo, "assign to|zuweisen an|zuweisen|weiterleiten an|übergeben an|asignar a|assigner à|attribuer à"),
+    (Keyword::AssignTo, "assegnare a|assegna a|назначить|передать"),
+    (Keyword::Internal, "internal|intern|interno|interna|interne|внутреннее|внутренний|внутренне"),
+    (
+        Keyword::LocalId,
+        "local id|lokale id|lokale nummer|id local|número local|identifiant local|numéro local|id locale",
+    ),
+    (Keyword::LocalId, "numero locale|локальный id|локальный номер|местный номер"),
+    (Keyword::Refuse, "refuse|refused|reject|rejected|ablehnen|abgelehnt|ablehnung|rechazar|rechazado|rechazo|refuser"),
+    (Keyword::Refuse, "refusé|refus|rifiutare|rifiuta|rifiutato|rifiuto|отказ|отказать|отклонить|отклонено"),
+    (Keyword::Solution, "solution|lösung|loesung|solución|soluzione|решение"),
+    (Keyword::Status, "status|zustand|estado|statut|état|stato|статус|состояние"),
+    (
+        Keyword::Wake,
+        "wake|wake up|wiedervorlage|wecken|despertar|reanudar|reprise|réveil|riprendere|ripresa|возобновить",
+    ),
+    (Keyword::Wake, "напомнить"),
 ];
 
-/// Longest value of a line but a solution, in characters.
-const LONGEST: usize = 1_000;
-
-/// Reads the control lines of a newest text: the runs of them at its very top and at its very bottom.
-pub fn controls(newest: &str) -> Controls {
-    let lines = lines::lines(newest);
-    let mut found = Controls::default();
-    let mut taken = vec![false; lines.len()];
-    let top = run(&lines, &mut taken, 0..lines.len(), &mut found, false);
-    let mut bottom = Controls::default();
-    let rest: Vec<usize> = (top..lines.len()).collect();
-    run_up(&lines, &mut taken, &rest, &mut bottom);
-    found.lines.append(&mut bottom.lines);
-    found.unreadable.append(&mut bottom.unreadable);
-    let kept = lines.iter().zip(&taken).filter(|(_, taken)| !**taken).map(|(line, _)| line.text);
-    found.rest = lines::join(kept);
-    found
+/// A line, with the lines wrapped off it.
+#[derive(Debug)]
+struct Item {
+    kind: Kind,
+    from: usize,
+    to: usize,
 }
 
-/// The run at the top; a solution takes what follows up to the next control line, or to the end. Gives back where the
-/// run ended.
-fn run(
-    lines: &[Line<'_>],
-    taken: &mut [bool],
-    range: std::ops::Range<usize>,
-    found: &mut Controls,
-    below: bool,
-) -> usize {
-    let mut at = range.start;
-    while at < range.end {
-        let line = &lines[at];
-        if line.is_blank() {
-            at += 1;
-            continue;
-        }
-        let Some((keyword, value)) = keyword_of(line) else { break };
-        taken[at] = true;
-        let next = at + 1;
-        if keyword == Keyword::Solution {
-            let end = (next..range.end).find(|at| keyword_of(&lines[*at]).is_some()).unwrap_or(range.end);
-            let text = std::iter::once(value).chain(lines[next..end].iter().map(|line| line.text));
-            found.lines.push(Control::Solution(lines::join(text).trim().to_owned()));
-            taken[next..end].fill(true);
-            at = end;
-            continue;
-        }
-        read(keyword, value, line, found);
-        at = next;
-    }
-    if below { range.start } else { at }
+#[derive(Debug)]
+enum Kind {
+    Blank,
+    /// A control, and words on its line that are text (`INTERNAL: don't tell`).
+    Control(Control, Option<String>),
+    /// `SOLUTION:`, with what follows on the line.
+    Solution {
+        first: String,
+        certain: bool,
+    },
+    /// A line of a machine block.
+    Form,
+    Unreadable,
+    Text,
 }
 
-/// The run at the bottom: the last lines, upwards as long as they are control lines, or one that begins a solution.
-fn run_up(lines: &[Line<'_>], taken: &mut [bool], rest: &[usize], found: &mut Controls) {
-    let mut start = None;
-    for at in rest.iter().rev().copied() {
-        let line = &lines[at];
-        if line.is_blank() {
-            continue;
-        }
-        match keyword_of(line) {
-            Some(_) => start = Some(at),
-            None => break,
-        }
+impl Item {
+    /// Whether a run of control lines goes on here. A solution's text is no such run.
+    fn is_run(&self) -> bool {
+        !matches!(self.kind, Kind::Text | Kind::Solution { .. })
     }
-    // A solution of several lines at the bottom begins with its keyword, behind a blank line or another control line.
-    let solution = rest.iter().copied().find(|at| {
-        let stands_apart = *at == 0 || lines[at - 1].is_blank() || keyword_of(&lines[at - 1]).is_some();
-        stands_apart && matches!(keyword_of(&lines[*at]), Some((Keyword::Solution, _)))
-    });
-    let mut begin = match (start, solution) {
-        (Some(start), Some(solution)) => start.min(solution),
-        (start, solution) => match start.or(solution) {
-            Some(begin) => begin,
-            None => return,
-        },
+}
+
+fn items(lines: &[Line]) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        let wrapped = wrapped_after(lines, at);
+        let kind = kind(lines, at, wrapped);
+        let to = if matches!(kind, Kind::Form | Kind::Control(Control::Refuse(_), _)) { wrapped } else { at + 1 };
+        items.push(Item { kind, from: at, to });
+        at = to;
+    }
+    items
+}
+
+/// End of a value that may be wrapped: indented lines, or any lines below a line that is full.
+fn wrapped_after(lines: &[Line], at: usize) -> usize {
+    let full = lines[at].text.len() >= WRAPPED.0;
+    let follows = |line: &&Line| {
+        let indented = line.text.starts_with(char::is_whitespace);
+        !line.is_blank() && !line.fenced && !line.is_quote() && (indented || full) && key_line(line).is_none()
     };
-    while begin > 0 && rest.contains(&(begin - 1)) && keyword_of(&lines[begin - 1]).is_some() {
-        begin -= 1;
-    }
-    run(lines, taken, begin..lines.len(), found, true);
+    at + 1 + lines[at + 1..].iter().take(WRAPPED.1).take_while(follows).count()
 }
 
-/// The keyword of a line and what stands behind it; `None` for text, for copied lines, and for words without a colon.
-fn keyword_of<'a>(line: &Line<'a>) -> Option<(Keyword, &'a str)> {
+fn kind(lines: &[Line], at: usize, wrapped: usize) -> Kind {
+    let line = &lines[at];
+    if line.is_blank() {
+        return Kind::Blank;
+    }
     if line.is_copied() {
-        return None;
+        return Kind::Text;
     }
-    let bare = line.bare();
-    let (name, value) = match bare.split_once([':', '：']) {
-        Some((name, value)) => (name, value.trim()),
-        None => (bare, ""),
+    let Some((name, value)) = key_line(line) else {
+        let alone = keyword(line.bare()).is_some_and(|(keyword, _)| keyword == Keyword::Internal);
+        return if alone { Kind::Control(Control::Internal, None) } else { Kind::Text };
     };
-    if name.chars().count() > 30 {
-        return None;
+    let Some((keyword, prefixed)) = keyword(name) else {
+        return if is_machine_name(name) && field_named(name).is_some() { Kind::Form } else { Kind::Text };
+    };
+    let meant = prefixed || is_machine_name(name);
+    match keyword {
+        Keyword::Solution => Kind::Solution { first: value.to_owned(), certain: meant },
+        Keyword::Internal if is_denial(value) => Kind::Unreadable,
+        Keyword::Internal => Kind::Control(Control::Internal, (!value.is_empty()).then(|| value.to_owned())),
+        Keyword::Refuse => {
+            let more = lines[at + 1..wrapped].iter().map(|line| line.bare());
+            let reason: Vec<&str> = [value].into_iter().chain(more).collect();
+            Kind::Control(Control::Refuse(reason.join(" ").trim().chars().take(LONGEST.1).collect()), None)
+        }
+        _ => match control(keyword, value) {
+            Some(control) => Kind::Control(control, None),
+            None if meant || value.split_whitespace().nth(CERTAIN_WORDS).is_none() => Kind::Unreadable,
+            None => Kind::Text,
+        },
     }
-    let folded = form::fold(name);
-    let plain = folded.strip_prefix("ggus ").unwrap_or(&folded);
-    let keyword = KEYWORDS.iter().find(|(word, _)| *word == plain).map(|(_, keyword)| *keyword)?;
-    let with_colon = name.len() < bare.len();
-    let whole_line = keyword == Keyword::Internal && value.is_empty();
-    (whole_line || (with_colon && keyword != Keyword::Internal)).then_some((keyword, value))
 }
 
-fn read(keyword: Keyword, value: &str, line: &Line<'_>, found: &mut Controls) {
-    let value: String = value.chars().take(LONGEST).collect();
-    let given = (!value.is_empty()).then(|| value.clone());
-    let control = match keyword {
-        Keyword::AssignTo => given.map(Control::AssignTo),
-        Keyword::Internal => Some(Control::Internal),
-        Keyword::LocalId => local_id(&value).map(Control::LocalId),
-        // A refusal needs no reason to be one.
-        Keyword::Refuse => Some(Control::Refuse(value)),
-        Keyword::Solution => None,
-        Keyword::Status => form::status_named(&value).and_then(asked).map(Control::Status),
-        Keyword::Wake => value.parse().ok().map(Control::Wake),
-    };
-    match control {
-        Some(control) => found.lines.push(control),
-        None => found.unreadable.push(line.bare().to_owned()),
+/// The keyword that a name means, and whether it has the prefix `GGUS-`.
+fn keyword(name: &str) -> Option<(Keyword, bool)> {
+    static WORDS: LazyLock<BTreeMap<String, Keyword>> = LazyLock::new(|| table(KEYWORDS));
+    let plain = fold(name);
+    match plain.strip_prefix("ggus ") {
+        Some(rest) => WORDS.get(rest).map(|keyword| (*keyword, true)),
+        None => WORDS.get(&plain).map(|keyword| (*keyword, false)),
+    }
+}
+
+fn is_denial(value: &str) -> bool {
+    matches!(fold(value).as_str(), "no" | "nein" | "non" | "нет" | "false" | "off" | "0")
+}
+
+fn control(keyword: Keyword, value: &str) -> Option<Control> {
+    let named = !is_absent(value) && value.chars().nth(LONGEST.0).is_none();
+    match keyword {
+        Keyword::AssignTo => named.then(|| Control::AssignTo(value.to_owned())),
+        Keyword::LocalId => local_id(value).map(Control::LocalId),
+        Keyword::Status => asked_status(value).map(Control::Status),
+        Keyword::Wake => date(value).map(Control::Wake),
+        Keyword::Internal | Keyword::Refuse | Keyword::Solution => None,
     }
 }
 
 /// `4711`, `#4711`, `INC0010001`, `HD-2024-00012`: one word of letters, digits and a few marks.
 fn local_id(value: &str) -> Option<String> {
-    let id = value.trim().trim_start_matches('#').trim_end_matches('.');
+    let id = value.trim_start_matches('#').trim_end_matches('.');
     let good = |c: char| c.is_ascii_alphanumeric() || "._:/-".contains(c);
-    (!id.is_empty() && id.len() <= 64 && id.chars().all(good)).then(|| id.to_owned())
+    (!is_absent(id) && id.len() <= 64 && id.chars().all(good)).then(|| id.to_owned())
 }
 
-fn asked(words: &str) -> Option<AskedStatus> {
-    Some(match words {
-        "in progress" => AskedStatus::InProgress,
-        "on hold" => AskedStatus::OnHold,
-        "solved" => AskedStatus::Solved,
-        "unsolved" => AskedStatus::Unsolved,
-        "verified" => AskedStatus::Verified,
-        "waiting for reply" => AskedStatus::WaitingForReply,
-        _ => return None,
-    })
+fn asked_status(value: &str) -> Option<AskedStatus> {
+    match status_named(value.trim_end_matches(['.', '!', '*', ' ']))? {
+        "in progress" => Some(AskedStatus::InProgress),
+        "on hold" => Some(AskedStatus::OnHold),
+        "solved" => Some(AskedStatus::Solved),
+        "unsolved" => Some(AskedStatus::Unsolved),
+        "verified" => Some(AskedStatus::Verified),
+        "waiting for reply" => Some(AskedStatus::WaitingForReply),
+        _ => None,
+    }
+}
+
+/// `2026-12-01`, or `1.12.2026` as German and Russian write it. Slashes mean different days in different countries.
+fn date(value: &str) -> Option<Date> {
+    let value = value.trim_end_matches('.');
+    let dotted = || {
+        let mut parts = value.splitn(3, '.').map(|part| part.trim().parse::<i16>().ok());
+        let (day, month, year) = (parts.next()??, parts.next()??, parts.next()??);
+        Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()
+    };
+    let plain = value.len() == 10 && value.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    let date = if plain { value.parse().ok() } else { dotted() };
+    date.filter(|date: &Date| (2000..=2199).contains(&date.year()))
+}
+
+/// Goes through the items and sorts them into what was read and what is left.
+struct Reader<'a> {
+    read: Controls,
+    rest: Vec<&'a str>,
+    /// Lines of the solution that is being read.
+    solution: Option<Vec<String>>,
+}
+
+impl<'a> Reader<'a> {
+    fn act(&mut self, item: &Item, lines: &[Line<'a>], at_end: bool) {
+        match &item.kind {
+            Kind::Solution { first, .. } => {
+                self.end_solution();
+                self.solution = Some(vec![first.clone()]);
+            }
+            Kind::Control(control, words) => {
+                self.end_solution();
+                self.read.lines.push(control.clone());
+                if words.is_some() {
+                    self.rest.extend(
+                        lines
+                            .iter()
+                            .filter_map(|line| line.text.split_once([':', '：']))
+                            .map(|(_, words)| words.trim()),
+                    );
+                }
+            }
+            Kind::Unreadable => {
+                self.end_solution();
+                if self.read.unreadable.len() < MOST_UNREADABLE.0 {
+                    let line = lines.iter().flat_map(|line| line.bare().chars()).take(MOST_UNREADABLE.1);
+                    self.read.unreadable.push(line.collect());
+                }
+            }
+            Kind::Form if at_end => self.keep(lines),
+            Kind::Blank | Kind::Form | Kind::Text => match &mut self.solution {
+                Some(solution) => solution.extend(lines.iter().map(|line| line.text.to_owned())),
+                None => self.keep(lines),
+            },
+        }
+    }
+
+    fn keep(&mut self, lines: &[Line<'a>]) {
+        self.rest.extend(lines.iter().map(|line| line.text));
+    }
+
+    fn end_solution(&mut self) {
+        if let Some(solution) = self.solution.take() {
+            self.read.lines.push(Control::Solution(lines::join(solution.iter().map(String::as_str))));
+        }
+    }
+
+    fn finish(mut self, forwarded: &str) -> Controls {
+        self.end_solution();
+        let own = lines::join(self.rest);
+        let parts = [own.as_str(), forwarded].into_iter().filter(|part| !part.trim().is_empty());
+        Controls { rest: parts.collect::<Vec<_>>().join("\n\n"), ..self.read }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(text: &str) -> (Vec<Control>, String) {
-        let found = controls(text);
-        assert!(found.unreadable.is_empty(), "{text:?}: {:?}", found.unreadable);
-        (found.lines, found.rest)
+    fn read(text: &str) -> (Vec<Control>, String) {
+        let controls = controls(text);
+        assert!(controls.unreadable.is_empty(), "{:?}", controls.unreadable);
+        (controls.lines, controls.rest)
+    }
+
+    fn solution(text: &str) -> Control {
+        Control::Solution(text.into())
+    }
+
+    const SOLVED: Control = Control::Status(AskedStatus::Solved);
+
+    #[test]
+    fn lines_at_the_top_and_at_the_bottom() {
+        let (lines, rest) = read("STATUS: in progress\nLOCAL ID: 4711\n\nWe look at it.\n\nWAKE: 2026-12-01\n");
+        let status = Control::Status(AskedStatus::InProgress);
+        let wake = Control::Wake(jiff::civil::date(2026, 12, 1));
+        assert_eq!(lines, [status, Control::LocalId("4711".into()), wake]);
+        assert_eq!(rest, "We look at it.");
     }
 
     #[test]
-    fn lines_at_the_top_and_at_the_bottom_are_read() {
-        let solved = Control::Status(AskedStatus::Solved);
-        assert_eq!(of("STATUS: solved\n\nIt works again."), (vec![solved.clone()], "It works again.".to_owned()));
-        assert_eq!(
-            of("It works again.\n\nGGUS-Status: Solved\n"),
-            (vec![solved.clone()], "It works again.".to_owned())
-        );
-        assert_eq!(
-            of("local id: #4711\nstatus: IN_PROGRESS").0,
-            [Control::LocalId("4711".into()), Control::Status(AskedStatus::InProgress)]
-        );
-        assert_eq!(of("INTERNAL\nthe disk is old").0, [Control::Internal]);
-        assert_eq!(of("Status: gelöst\n\nLief voll.").0, [solved]);
-        assert_eq!(
-            of("WAKE: 2026-12-01\nSTATUS: on hold").0,
-            [Control::Wake(jiff::civil::date(2026, 12, 1)), Control::Status(AskedStatus::OnHold)]
-        );
-        assert_eq!(of("ASSIGN TO: ROC_France").0, [Control::AssignTo("ROC_France".into())]);
-        assert_eq!(of("REFUSE: not ours").0, [Control::Refuse("not ours".into())]);
-    }
-
-    #[test]
-    fn a_solution_runs_to_the_next_line_or_to_the_end() {
-        let text = "SOLUTION: The queue was closed.\nIt is open again.\nSTATUS: solved";
-        let expected = [
-            Control::Solution("The queue was closed.\nIt is open again.".into()),
-            Control::Status(AskedStatus::Solved),
-        ];
-        assert_eq!(of(text), (expected.to_vec(), String::new()));
-        let below = of("Dear colleagues,\n\nSOLUTION: Restarted.\nTwice.");
-        assert_eq!(below, (vec![Control::Solution("Restarted.\nTwice.".into())], "Dear colleagues,".to_owned()));
-    }
-
-    #[test]
-    fn lines_in_the_middle_and_copied_lines_are_text() {
-        for text in [
-            "The page says\nSTATUS: solved\nbut it is not.",
-            "> STATUS: solved\nis what I read",
-            "    STATUS: solved",
-            "```\nSTATUS: solved\n```",
-            "The status: solved or not?",
-            "Internal server error",
-            "Solution wanted",
-        ] {
-            assert_eq!(of(text), (vec![], text.trim_end().to_owned()), "{text}");
+    fn a_line_in_the_middle_is_text() {
+        for text in ["Hello,\nSTATUS: solved\nis what they say", "a\n\nLOCAL ID: 1\n\nb"] {
+            assert_eq!(read(text), (vec![], text.to_owned()));
         }
     }
 
     #[test]
-    fn what_looks_like_a_line_and_is_none_is_told() {
-        let found = controls("STATUS: frobnicate\nWAKE: someday\nLOCAL ID: two words\n\ntext");
-        assert_eq!(found.unreadable, ["STATUS: frobnicate", "WAKE: someday", "LOCAL ID: two words"]);
-        assert_eq!((found.lines, found.rest.as_str()), (vec![], "text"));
+    fn copied_lines_are_text() {
+        for text in ["> STATUS: solved", "    STATUS: solved", "\tSTATUS: solved", "```\nSTATUS: solved\n```"] {
+            assert_eq!(read(text), (vec![], text.to_owned()));
+        }
+        let forwarded = "see below\n\n---------- Forwarded message ----------\nFrom: x\n\nSTATUS: solved";
+        assert_eq!(read(forwarded).0, []);
+    }
+
+    #[test]
+    fn the_solution_goes_to_the_end_or_the_next_line() {
+        let (lines, rest) = read("STATUS: solved\nSOLUTION: The BDII\nwas restarted.\n\nIt works.\nLOCAL ID: 7");
+        assert_eq!(lines, [SOLVED, solution("The BDII\nwas restarted.\n\nIt works."), Control::LocalId("7".into())]);
+        assert_eq!(rest, "");
+        let (lines, rest) = read("Dear all,\nit is mended.\n\nSOLUTION:\nNew disk.\n\nSTATUS: solved");
+        assert_eq!(lines, [solution("New disk."), SOLVED]);
+        assert_eq!(rest, "Dear all,\nit is mended.");
+    }
+
+    #[test]
+    fn a_solution_inside_a_paragraph_is_text() {
+        for text in ["We see no other\nsolution: it must be bought new.", "a\n\nSolution: buy a disk.\n\nShall we?"] {
+            assert_eq!(read(text), (vec![], text.to_owned()), "a helpdesk's prose must not close a ticket");
+        }
+        assert_eq!(read("a\n\nSolution: new disk.").0, [solution("new disk.")]);
+        assert_eq!(read("a\n\nSOLUTION: new disk.\n\nAnna").0, [solution("new disk.\n\nAnna")]);
+    }
+
+    #[test]
+    fn the_machine_block_stays_in_the_rest() {
+        let (lines, rest) = read("Text.\n\nTICKET: 57890\nSTATUS: solved\nSOLUTION: done\nNOTIFIED SITE: INFN-\n  T1");
+        assert_eq!(lines, [SOLVED, solution("done")]);
+        assert_eq!(rest, "Text.\n\nTICKET: 57890\nNOTIFIED SITE: INFN-\n  T1");
+        let (lines, rest) = read("GHD_Status: solved\nGHD_Detailed_Solution: x");
+        assert_eq!((lines.len(), rest.lines().count()), (0, 2), "forms are read elsewhere");
+    }
+
+    #[test]
+    fn any_case_prefix_and_separator() {
+        for text in [
+            "GGUS-STATUS: solved",
+            "ggus-status: Solved",
+            "Status : SOLVED.",
+            "GGUS_Status: solved",
+            "*STATUS:* solved",
+        ] {
+            assert_eq!(read(text).0, [SOLVED], "{text}");
+        }
+        assert_eq!(read("local_id: #INC-4711.").0, [Control::LocalId("INC-4711".into())]);
+        assert_eq!(read("GGUS-Ticket-ID: #57890").0, [], "the desk's own tag");
+    }
+
+    #[test]
+    fn words_in_six_languages() {
+        let solved = ["Status: gelöst", "Estado: resuelto", "Statut : résolu", "Stato: risolto", "Статус: решено"];
+        for text in solved {
+            assert_eq!(read(text).0, [SOLVED], "{text}");
+        }
+        assert_eq!(read("LÖSUNG: neu gestartet").0, [solution("neu gestartet")]);
+        assert_eq!(read("ZUWEISEN AN: ROC_France").0, [Control::AssignTo("ROC_France".into())]);
+        assert_eq!(read("Отказ: не наш сайт").0, [Control::Refuse("не наш сайт".into())]);
+        assert_eq!(read("Wiedervorlage: 1.12.2026").0, [Control::Wake(jiff::civil::date(2026, 12, 1))]);
+    }
+
+    #[test]
+    fn internal_is_a_word_alone_or_before_words() {
+        assert_eq!(read("INTERNAL\n\nThe disk is old."), (vec![Control::Internal], "The disk is old.".into()));
+        assert_eq!(read("Internal: the disk is old."), (vec![Control::Internal], "the disk is old.".into()));
+        assert_eq!(read("Internal server error").0, []);
+        assert_eq!(controls("INTERNAL: no").unreadable, ["INTERNAL: no"]);
+    }
+
+    #[test]
+    fn a_reason_may_be_wrapped_by_the_mail_program() {
+        let text = "REFUSE: this site has not been in our region since the beginning of the\nyear, ask ROC_France";
+        let reason = "this site has not been in our region since the beginning of the year, ask ROC_France";
+        assert_eq!(read(text), (vec![Control::Refuse(reason.into())], String::new()));
+        assert_eq!(read("REFUSE: not ours\nAsk others.").1, "Ask others.");
+        assert_eq!(read("REFUSE:\n\nNot ours.").0, [Control::Refuse(String::new())]);
+    }
+
+    #[test]
+    fn unreadable_lines_are_listed_beside_readable_ones() {
+        let read = controls(
+            "STATUS: frobnicate\nWAKE: someday\nLOCAL ID: two words\nLOCAL ID:\nASSIGN TO: ROC_France\n\nText.",
+        );
+        assert_eq!(read.unreadable, ["STATUS: frobnicate", "WAKE: someday", "LOCAL ID: two words", "LOCAL ID:"]);
+        assert_eq!(
+            (read.lines.as_slice(), read.rest.as_str()),
+            ([Control::AssignTo("ROC_France".into())].as_slice(), "Text.")
+        );
+        assert_eq!(controls("WAKE: 01/02/2026").unreadable.len(), 1);
+        assert_eq!(controls("STATUS: closed").unreadable.len(), 1, "the clock closes, nobody else");
+    }
+
+    #[test]
+    fn prose_that_begins_like_a_line_is_text() {
+        let text = "Status: we still wait for the vendor to send a disk.";
+        assert_eq!(read(text), (vec![], text.to_owned()));
+        assert_eq!(controls("STATUS: we still wait for the vendor").unreadable.len(), 1, "capitals are meant");
+    }
+
+    #[test]
+    fn hostile_texts_are_read_once() {
+        assert!(controls(&"STATUS: x\n".repeat(50_000)).unreadable.len() <= MOST_UNREADABLE.0);
+        assert_eq!(controls(&"SOLUTION: x\ny\n".repeat(20_000)).rest, "");
+        assert_eq!(controls(&("a\n".to_owned() + &"VO: x\nSolution: y\nz\n".repeat(20_000) + "\nz")).lines, []);
+        assert_eq!(controls("").lines, []);
     }
 }

@@ -20,7 +20,7 @@ pub(super) struct Found {
 }
 
 /// Reads `NAME: value`: a name of letters, digits, hyphens, underscores and blanks; the value may be empty.
-pub(crate) fn key_line<'a>(line: &Line<'a>) -> Option<(&'a str, &'a str)> {
+pub(in crate::mail) fn key_line<'a>(line: &Line<'a>) -> Option<(&'a str, &'a str)> {
     if line.is_copied() {
         return None;
     }
@@ -43,7 +43,7 @@ fn unemphasised<'a>(name: &'a str, value: &'a str) -> (&'a str, &'a str) {
 }
 
 /// Whether a name is written the way machines do: capitals only, or with the prefix `GHD`.
-pub(crate) fn is_machine_name(name: &str) -> bool {
+pub(in crate::mail) fn is_machine_name(name: &str) -> bool {
     let prefixed = name.get(..3).is_some_and(|prefix| prefix.eq_ignore_ascii_case("GHD"));
     prefixed || !name.chars().any(char::is_lowercase)
 }
