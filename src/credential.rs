@@ -55,6 +55,8 @@ pub struct Credential {
     pub secret: Secret,
     /// An OAuth 2.0 access token, not a password.
     pub is_token: bool,
+    /// How long a token holds, where its command says (`expires_in`, RFC 6749 section 5.1).
+    pub lifetime: Option<Duration>,
 }
 
 /// Fetches the secret; `None` where no place is given.
@@ -62,6 +64,7 @@ pub struct Credential {
 /// # Errors
 /// It can't be had: what is missing and what to do.
 pub async fn fetch(places: Places<'_>, limit: Duration) -> Result<Option<Credential>, String> {
+    let mut lifetime = None;
     let (secret, is_token) = if let Some(secret) = places.password {
         (secret.clone(), false)
     } else if let Some(name) = places.password_env {
@@ -72,11 +75,13 @@ pub async fn fetch(places: Places<'_>, limit: Duration) -> Result<Option<Credent
     } else if let Some(path) = places.token_file {
         (first_line_of(path, "token_file").await?, true)
     } else if let Some(command) = places.token_command {
-        (printed_by(command, limit).await?, true)
+        let (token, holds) = printed_by(command, limit).await?;
+        lifetime = holds;
+        (token, true)
     } else {
         return Ok(None);
     };
-    Ok(Some(Credential { secret, is_token }))
+    Ok(Some(Credential { secret, is_token, lifetime }))
 }
 
 async fn first_line_of(path: &Path, key: &str) -> Result<Secret, String> {
@@ -86,8 +91,8 @@ async fn first_line_of(path: &Path, key: &str) -> Result<Secret, String> {
     first_line(&text).ok_or_else(|| format!("{} ({key}) is empty: write the secret into it", path.display()))
 }
 
-/// Runs `command` and takes the first line of what it prints, or `access_token` where that is a JSON object.
-async fn printed_by(command: &str, limit: Duration) -> Result<Secret, String> {
+/// Runs `command` and takes the first line of what it prints, or `access_token` and `expires_in` of a JSON object.
+async fn printed_by(command: &str, limit: Duration) -> Result<(Secret, Option<Duration>), String> {
     let failed = |what: String| format!("token_command failed: {what}; run it by hand as the gateway's user");
     let mut child = Command::new("sh")
         .args(["-c", command])
@@ -103,7 +108,7 @@ async fn printed_by(command: &str, limit: Duration) -> Result<Secret, String> {
         Ok(ended) => ended.map_err(|error| failed(error.to_string()))?,
         Err(_) => return Err(failed(format!("it did not end within {limit:?}"))),
     };
-    match access_token(&out).or_else(|| first_line(&out)) {
+    match access_token(&out).or_else(|| first_line(&out).map(|secret| (secret, None))) {
         Some(secret) if status.success() => Ok(secret),
         _ => {
             let told: String = String::from_utf8_lossy(&err).chars().take(TOLD).collect();
@@ -112,9 +117,12 @@ async fn printed_by(command: &str, limit: Duration) -> Result<Secret, String> {
     }
 }
 
-fn access_token(printed: &[u8]) -> Option<Secret> {
+fn access_token(printed: &[u8]) -> Option<(Secret, Option<Duration>)> {
     let object: serde_json::Value = serde_json::from_slice(printed).ok()?;
-    object.get("access_token")?.as_str().map(Secret::new)
+    let token = object.get("access_token")?.as_str().filter(|token| !token.is_empty()).map(Secret::new)?;
+    // Some services print the number as text.
+    let seconds = object.get("expires_in").and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
+    Some((token, seconds.map(Duration::from_secs)))
 }
 
 async fn read_some(from: Option<impl AsyncRead + Unpin>) -> std::io::Result<Vec<u8>> {
@@ -129,4 +137,19 @@ fn first_line(text: &[u8]) -> Option<Secret> {
     let text = String::from_utf8_lossy(text);
     let line = text.lines().next().unwrap_or_default();
     (!line.trim().is_empty()).then(|| Secret(line.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_and_its_lifetime_are_read_from_json() {
+        let of = |text: &str| access_token(text.as_bytes()).map(|(token, holds)| (token.reveal().to_owned(), holds));
+        let hour = Some(Duration::from_secs(3_600));
+        assert_eq!(of(r#"{"access_token":"abc","expires_in":3600}"#), Some(("abc".to_owned(), hour)));
+        assert_eq!(of(r#"{"access_token":"abc","expires_in":"3600"}"#), Some(("abc".to_owned(), hour)));
+        assert_eq!(of(r#"{"access_token":"abc"}"#), Some(("abc".to_owned(), None)));
+        assert_eq!(of("abc"), None);
+    }
 }

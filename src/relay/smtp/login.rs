@@ -41,7 +41,7 @@ pub(super) async fn fetch(settings: &Settings) -> Result<Option<Login>, Trouble>
         token_command: settings.token_command.as_deref(),
     };
     match credential::fetch(places, settings.command_limit).await {
-        Ok(Some(Credential { secret, is_token })) => Ok(Some(Login { user, secret, is_token })),
+        Ok(Some(Credential { secret, is_token, .. })) => Ok(Some(Login { user, secret, is_token })),
         Ok(None) => Err(blocked(format!("user {user:?} has no password and no token: set password_file"))),
         Err(why) => Err(blocked(why)),
     }

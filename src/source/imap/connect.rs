@@ -94,7 +94,7 @@ async fn login(
 ) -> Result<async_imap::Session<Box<dyn Wire>>, Trouble> {
     let user = &settings.user;
     let credential = credential::fetch(settings.places(), settings.limit).await.map_err(Trouble::Rejected)?;
-    let Some(Credential { secret, is_token }) = credential else {
+    let Some(Credential { secret, is_token, .. }) = credential else {
         return Err(Trouble::Rejected(format!("user {user} has no password and no token; set password_file")));
     };
     let tried = match (is_token, settings.token_login, secret.reveal().is_ascii()) {
