@@ -2,7 +2,10 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use async_imap::error::Error;
+use async_imap::imap_proto::{Response, Status};
 use async_imap::{Authenticator, Client};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -14,11 +17,11 @@ use super::session::{Session, Trouble, Wire};
 use super::settings::{Settings, Tls, TokenLogin};
 use crate::credential::{self, Credential};
 
-/// Connects and logs in.
-pub async fn open(settings: &Settings) -> Result<Session, Trouble> {
+/// Connects and logs in; also until when the login holds, where it was made with a token.
+pub async fn open(settings: &Settings) -> Result<(Session, Option<Instant>), Trouble> {
     let client = connect(settings).await?;
-    let wire = login(settings, client).await?;
-    Session::new(wire, settings.limit).await
+    let (wire, until) = login(settings, client).await?;
+    Ok((Session::new(wire, settings.limit).await?, until))
 }
 
 async fn connect(settings: &Settings) -> Result<Client<Box<dyn Wire>>, Trouble> {
@@ -27,6 +30,8 @@ async fn connect(settings: &Settings) -> Result<Client<Box<dyn Wire>>, Trouble> 
     let tcp = within(settings, "the connection", connecting)
         .await?
         .map_err(|error| Trouble::Lost(format!("{place} can't be reached ({error}); check host and port")))?;
+    // The library writes a command in four pieces: each must not wait for the answer to the one before.
+    let _ = tcp.set_nodelay(true);
     let wire: Box<dyn Wire> = match settings.tls {
         Tls::Implicit => Box::new(encrypt(settings, tcp).await?),
         Tls::None | Tls::Starttls => Box::new(tcp),
@@ -36,9 +41,15 @@ async fn connect(settings: &Settings) -> Result<Client<Box<dyn Wire>>, Trouble> 
     if settings.tls != Tls::Starttls {
         return Ok(client);
     }
-    within(settings, "STARTTLS", client.run_command_and_check_ok("STARTTLS", None))
-        .await?
-        .map_err(|error| Trouble::Rejected(format!("{place} gives no STARTTLS ({error}); set tls = \"implicit\"")))?;
+    within(settings, "STARTTLS", client.run_command_and_check_ok("STARTTLS", None)).await?.map_err(
+        |error| match error {
+            Error::No(_) | Error::Bad(_) => Trouble::Rejected(format!(
+                "{place} gives no STARTTLS ({}); set tls = \"implicit\"",
+                said(&error.to_string())
+            )),
+            _ => Trouble::Lost(format!("the connection to {place} is lost at STARTTLS")),
+        },
+    )?;
     // What came in clear text before the encryption is dropped with the old client: nothing can be injected.
     let wire: Box<dyn Wire> = Box::new(encrypt(settings, client.into_inner()).await?);
     Ok(Client::new(wire))
@@ -47,9 +58,17 @@ async fn connect(settings: &Settings) -> Result<Client<Box<dyn Wire>>, Trouble> 
 /// Nothing may be said before the server has greeted.
 async fn greeting(settings: &Settings, client: &mut Client<Box<dyn Wire>>) -> Result<(), Trouble> {
     match within(settings, "its greeting", client.read_response()).await? {
-        Ok(Some(_)) => Ok(()),
+        Ok(Some(response)) => match response.parsed() {
+            Response::Data { status: Status::Ok, .. } => Ok(()),
+            Response::Data { outcome, .. } => {
+                let said = outcome.information.as_deref().unwrap_or_default();
+                Err(Trouble::Lost(format!("the server sends us away: {said}")))
+            }
+            _ => Err(Trouble::Lost("the server does not greet; check port and tls".to_owned())),
+        },
         Ok(None) => Err(Trouble::Lost("the server closed the connection instead of greeting".to_owned())),
-        Err(error) => Err(Trouble::Lost(format!("what the server says is no IMAP ({error}); check port and tls"))),
+        // What it said is not told: it may be long, and anything.
+        Err(_) => Err(Trouble::Lost("what the server says is no IMAP; check port and tls".to_owned())),
     }
 }
 
@@ -64,7 +83,12 @@ async fn encrypt<W: Wire + 'static>(
     let connector = TlsConnector::from(Arc::new(trust(settings.ca_file.as_deref())?));
     within(settings, "the TLS handshake", connector.connect(server, wire)).await?.map_err(|error| {
         let hint = "check host, tls_name, and whether ca_file is needed";
-        Trouble::Rejected(format!("the server's certificate does not hold for {name} ({error}); {hint}"))
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidCertificate(why)) => {
+                Trouble::Rejected(format!("the server's certificate does not hold for {name} ({why}); {hint}"))
+            }
+            _ => Trouble::Lost(format!("the TLS handshake with {name} fails ({error}); check port and tls")),
+        }
     })
 }
 
@@ -91,13 +115,15 @@ fn trust(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, Trouble> {
 async fn login(
     settings: &Settings,
     client: Client<Box<dyn Wire>>,
-) -> Result<async_imap::Session<Box<dyn Wire>>, Trouble> {
+) -> Result<(async_imap::Session<Box<dyn Wire>>, Option<Instant>), Trouble> {
     let user = &settings.user;
     let credential = credential::fetch(settings.places(), settings.limit).await.map_err(Trouble::Rejected)?;
-    let Some(Credential { secret, is_token, .. }) = credential else {
+    let Some(Credential { secret, is_token, lifetime }) = credential else {
         return Err(Trouble::Rejected(format!("user {user} has no password and no token; set password_file")));
     };
-    let tried = match (is_token, settings.token_login, secret.reveal().is_ascii()) {
+    let until = is_token.then(|| Instant::now().checked_add(holds(lifetime, settings.token_lifetime))).flatten();
+    let is_plain = secret.reveal().is_ascii() && user.is_ascii();
+    let tried = match (is_token, settings.token_login, is_plain) {
         (false, _, true) => within(settings, "LOGIN", client.login(user, secret.reveal())).await?,
         // LOGIN sends a quoted string, which holds ASCII only.
         (false, _, false) => {
@@ -115,21 +141,25 @@ async fn login(
             within(settings, "AUTHENTICATE OAUTHBEARER", client.authenticate("OAUTHBEARER", Words(Some(words)))).await?
         }
     };
-    tried.map_err(|(error, _)| refused(user, is_token, &error))
+    tried.map(|wire| (wire, until)).map_err(|(error, _)| refused(user, is_token, &error))
 }
 
-fn refused(user: &str, is_token: bool, error: &async_imap::error::Error) -> Trouble {
-    use async_imap::error::Error;
+/// How long a login with a token is kept: nine tenths of what the token's service says, else what the settings say.
+fn holds(lifetime: Option<Duration>, otherwise: Duration) -> Duration {
+    lifetime.map_or(otherwise, |lifetime| (lifetime / 10).saturating_mul(9).max(Duration::from_secs(1)))
+}
+
+fn refused(user: &str, is_token: bool, error: &Error) -> Trouble {
+    let what = if is_token { "the token" } else { "the password" };
     let said = said(&error.to_string());
-    let for_now = ["[UNAVAILABLE]", "[LIMIT]", "[INUSE]", "backoff"]
-        .iter()
-        .any(|word| said.to_lowercase().contains(&word.to_lowercase()));
     match error {
-        Error::No(_) | Error::Bad(_) if for_now => Trouble::Refused(format!("the server takes no login now: {said}")),
+        Error::No(_) | Error::Bad(_) if Trouble::is_for_now(&said) => {
+            Trouble::Refused(format!("the server takes no login now: {said}"))
+        }
         Error::No(_) | Error::Bad(_) => {
-            let what = if is_token { "the token" } else { "the password" };
             Trouble::Rejected(format!("the server rejects the login of {user} ({said}); check user and {what}"))
         }
+        Error::Validate(_) => Trouble::Rejected(format!("{what} of {user} holds a line break; write it on one line")),
         _ => Trouble::Lost(format!("the connection is lost at the login: {said}")),
     }
 }

@@ -6,77 +6,99 @@
 
 mod connect;
 mod mailbox;
+mod patience;
+mod round;
 mod session;
 mod settings;
+mod words;
 
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use settings::{After, Settings, Tls};
 
 use super::{Health, Mailroom, Stay};
 use mailbox::Mailbox;
+use patience::{Patience, grown};
 use session::Trouble;
+
+/// How often a connection that was lost in mid-work is made again when mail is taken once.
+const MOST_TRIES_ONCE: u32 = 5;
 
 /// Takes mail until told to stop, or once.
 pub async fn run(name: &str, settings: &Settings, mailroom: &Mailroom, stay: Stay) {
-    let part = format!("source {name}");
-    let mut failures = 0;
-    // Mails that could not be fetched or kept, with how often: they wait longer each time.
-    let mut difficult = BTreeMap::new();
-    loop {
-        let visit = visit(name, settings, mailroom, stay, &mut failures, &mut difficult);
-        let trouble = tokio::select! {
-            ended = visit => ended.err(),
-            () = mailroom.stopped() => return,
-        };
-        let Some(trouble) = trouble.filter(|_| stay == Stay::Forever) else {
-            return;
-        };
-        failures += 1;
-        let wait = wait(settings, name, failures, &trouble);
-        let again = format!("{}; tried again in {} s", trouble.text(), wait.as_secs_f32().ceil());
-        let health = if trouble.is_rejection() { Health::Blocked(again) } else { Health::Trouble(again) };
-        mailroom.report(&part, health).await;
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            () = mailroom.stopped() => return,
-        }
+    // A mail waits longer than its source: where it takes the connection with it, a visit without it lies between.
+    let patience = Patience::new(settings.first_wait.saturating_mul(8), settings.longest_wait.saturating_mul(2));
+    let mut work = Work { name, settings, mailroom, stay, patience, opened: false, failures: 0, tries: 0 };
+    tokio::select! {
+        () = work.go_on() => {}
+        () = mailroom.stopped() => {}
     }
 }
 
-/// One connection, as long as it holds.
-async fn visit(
-    name: &str,
-    settings: &Settings,
-    mailroom: &Mailroom,
+/// A source at work, over all its connections.
+struct Work<'a> {
+    name: &'a str,
+    settings: &'a Settings,
+    mailroom: &'a Mailroom,
     stay: Stay,
-    failures: &mut u32,
-    difficult: &mut BTreeMap<u32, u32>,
-) -> Result<(), Trouble> {
-    let part = format!("source {name}");
-    let opened = async {
-        let session = connect::open(settings).await?;
-        Mailbox::select(session, name, settings).await
-    };
-    let mut mailbox = match opened.await {
-        Ok(mailbox) => mailbox,
-        Err(trouble) => {
-            if stay == Stay::Once {
-                mailroom.report(&part, Health::Trouble(trouble.text())).await;
+    patience: Patience,
+    /// The folder could be opened in the last visit.
+    opened: bool,
+    /// Visits that ended in trouble, without a look that went well between them.
+    failures: u32,
+    /// Visits that ended in trouble.
+    tries: u32,
+}
+
+impl Work<'_> {
+    async fn go_on(&mut self) {
+        loop {
+            let trouble = match self.visit().await {
+                Ok(()) if self.stay == Stay::Once => return,
+                // The login grew old: a new one is made at once.
+                Ok(()) => continue,
+                Err(trouble) => trouble,
+            };
+            (self.failures, self.tries) = (self.failures.saturating_add(1), self.tries.saturating_add(1));
+            let is_over = self.stay == Stay::Once && (!self.opened || self.tries >= MOST_TRIES_ONCE);
+            let wait = wait(self.settings, self.name, self.failures, &trouble);
+            let text = match is_over {
+                true => trouble.text(),
+                false => format!("{}; tried again in {} s", trouble.text(), wait.as_secs_f32().ceil()),
+            };
+            self.report(if trouble.is_rejection() { Health::Blocked(text) } else { Health::Trouble(text) }).await;
+            if is_over {
+                return;
             }
-            return Err(trouble);
+            tokio::time::sleep(wait).await;
         }
-    };
-    loop {
-        let note = mailbox.take_all(mailroom, difficult).await?;
-        *failures = 0;
-        mailroom.report(&part, note).await;
-        if stay == Stay::Once {
-            return mailbox.leave().await;
+    }
+
+    /// One connection, as long as it holds.
+    async fn visit(&mut self) -> Result<(), Trouble> {
+        self.opened = false;
+        let mut mailbox = Mailbox::select(connect::open(self.settings).await?, self.name, self.settings).await?;
+        self.opened = true;
+        let mut refusals = 0;
+        loop {
+            let round = round::take_all(&mut mailbox, self.mailroom, &mut self.patience).await?;
+            self.failures = 0;
+            self.report(round.health(&self.settings.folder, &self.settings.after, &self.patience)).await;
+            if self.stay == Stay::Once || mailbox.is_old() {
+                return mailbox.leave().await;
+            }
+            if round.refused.is_some() {
+                refusals += 1;
+                mailbox.rest(grown(self.settings.first_wait, self.settings.longest_wait, refusals, self.name)).await?;
+            } else {
+                refusals = 0;
+                mailbox.wait_for_mail(self.patience.next(Instant::now()).unwrap_or(Duration::MAX)).await?;
+            }
         }
-        mailbox.wait_for_mail().await?;
+    }
+
+    async fn report(&self, health: Health) {
+        self.mailroom.report(&format!("source {}", self.name), health).await;
     }
 }
 
@@ -86,20 +108,20 @@ fn wait(settings: &Settings, name: &str, failures: u32, trouble: &Trouble) -> Du
         true => (settings.rejected_wait, settings.rejected_wait.saturating_mul(6)),
         false => (settings.first_wait, settings.longest_wait),
     };
-    let grown = first.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(longest);
-    let mut hash = DefaultHasher::new();
-    (name, failures).hash(&mut hash);
-    let jittered = grown.mul_f64(0.75 + (hash.finish() % 500) as f64 / 1_000.0);
-    jittered.max(trouble.back_off().unwrap_or_default())
+    grown(first, longest, failures, name).max(trouble.back_off().unwrap_or_default())
 }
 
 /// Whether mail can be had: logs in, opens the folder, and says what the server can do.
 pub async fn probe(settings: &Settings) -> Result<String, String> {
-    let session = connect::open(settings).await.map_err(|trouble| trouble.text())?;
-    let abilities = session.abilities();
-    let mut mailbox = Mailbox::select(session, "probe", settings).await.map_err(|trouble| trouble.text())?;
-    let waiting = mailbox.search().await.map_err(|trouble| trouble.text())?.len();
-    mailbox.leave().await.map_err(|trouble| trouble.text())?;
+    look(settings).await.map_err(|trouble| trouble.text())
+}
+
+async fn look(settings: &Settings) -> Result<String, Trouble> {
+    let opened = connect::open(settings).await?;
+    let abilities = opened.0.abilities();
+    let mut mailbox = Mailbox::select(opened, "probe", settings).await?;
+    let waiting = mailbox.search().await?.len();
+    mailbox.leave().await?;
     Ok(format!(
         "logged in as {}, mails waiting in {}: {waiting}; the server has {abilities}",
         settings.user, settings.folder

@@ -37,6 +37,14 @@ impl Trouble {
         matches!(self, Self::Rejected(_))
     }
 
+    /// A refusal that time heals, by what the server says (RFC 5530), though nobody does anything.
+    pub fn is_for_now(said: &str) -> bool {
+        let said = said.to_lowercase();
+        ["[unavailable]", "[inuse]", "[limit]", "[serverbug]", "backoff", "throttled", "too many"]
+            .iter()
+            .any(|word| said.contains(word))
+    }
+
     /// How long the server asks to be left alone (`Suggested Backoff Time: 300000 milliseconds`).
     pub fn back_off(&self) -> Option<Duration> {
         let text = self.text().to_lowercase();
@@ -52,8 +60,11 @@ impl Trouble {
 /// What the server can do, as far as it matters here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
+    /// RFC 2177.
     pub idle: bool,
+    /// RFC 6851.
     pub moves: bool,
+    /// RFC 4315.
     pub uidplus: bool,
 }
 
@@ -71,12 +82,16 @@ pub struct Session {
     wire: async_imap::Session<Box<dyn Wire>>,
     limit: Duration,
     abilities: Abilities,
+    /// Mails in the folder, as far as the server has told.
+    count: u32,
+    /// Mail was announced that no search has seen yet.
+    news: bool,
 }
 
 impl Session {
     /// Takes over a connection on which the login has succeeded.
     pub async fn new(wire: async_imap::Session<Box<dyn Wire>>, limit: Duration) -> Result<Self, Trouble> {
-        let mut session = Self { wire, limit, abilities: Abilities::default() };
+        let mut session = Self { wire, limit, abilities: Abilities::default(), count: 0, news: false };
         let mut abilities = Abilities::default();
         let note = |response: &Response<'_>| {
             if let Response::Capabilities(list) = response {
@@ -96,18 +111,31 @@ impl Session {
         self.abilities
     }
 
-    /// Runs a command; untagged responses go to `on`. The text is what the server said with its OK.
-    pub async fn exec(&mut self, command: &str, mut on: impl FnMut(&Response<'_>)) -> Result<String, Trouble> {
-        let (limit, name) = (self.limit, command.split(' ').take(2).collect::<Vec<_>>().join(" "));
+    /// Runs a command; its responses go to `on`, its tagged one too. The text is what the server said with its OK.
+    pub async fn exec(&mut self, command: &str, on: impl FnMut(&Response<'_>)) -> Result<String, Trouble> {
+        self.exec_for(Duration::ZERO, command, on).await
+    }
+
+    /// Like [`Self::exec`], with `more` than the usual time: for as many octets as were asked for.
+    pub async fn exec_for(
+        &mut self,
+        more: Duration,
+        command: &str,
+        mut on: impl FnMut(&Response<'_>),
+    ) -> Result<String, Trouble> {
+        let (limit, name) = (self.limit + more, short(command));
+        let (count, news) = (&mut self.count, &mut self.news);
         let run = async {
             let id = self.wire.run_command(command).await.map_err(|error| lost(&name, &error))?;
             loop {
                 let ended = next(&mut self.wire, &name, |response| match response {
                     Response::Done { tag, status, outcome } if *tag == id => {
+                        on(response);
                         let said = outcome.information.as_deref().unwrap_or_default().to_owned();
                         Some(if *status == Status::Ok { Ok(said) } else { Err(said) })
                     }
                     other => {
+                        *news |= is_more(other, count);
                         on(other);
                         None
                     }
@@ -120,6 +148,16 @@ impl Session {
             }
         };
         timeout(limit, run).await.unwrap_or_else(|_| Err(slow(&name, limit)))
+    }
+
+    /// A search is about to look at everything that was announced so far.
+    pub fn forget_news(&mut self) {
+        self.news = false;
+    }
+
+    /// Whether mail was announced since. IDLE would not announce it again.
+    pub fn has_news(&self) -> bool {
+        self.news
     }
 
     /// Waits until the server announces mail, or `most` has passed (RFC 2177). What it announces before it grants the
@@ -190,12 +228,36 @@ async fn next<T>(
     Ok(look(response.parsed()))
 }
 
+/// What a command is called in a message: its words, and which mails it was about.
+fn short(command: &str) -> String {
+    command.split(' ').take(3).collect::<Vec<_>>().join(" ").chars().take(60).collect()
+}
+
+/// Whether there are more mails than before; keeps the count.
+fn is_more(response: &Response<'_>, count: &mut u32) -> bool {
+    match response {
+        Response::MailboxData(MailboxDatum::Exists(now)) => std::mem::replace(count, *now) < *now,
+        Response::Expunge(_) => {
+            *count = count.saturating_sub(1);
+            false
+        }
+        _ => false,
+    }
+}
+
 fn is_news(response: &Response<'_>) -> bool {
     matches!(response, Response::MailboxData(MailboxDatum::Exists(_) | MailboxDatum::Recent(_)))
 }
 
+/// The library's words for an answer that it can't read end in that answer: mails don't belong into a log.
 fn lost(name: &str, error: &dyn std::fmt::Display) -> Trouble {
-    Trouble::Lost(format!("the connection is lost at {name}: {error}"))
+    let error = error.to_string();
+    let told = match error.split_once("during parsing of") {
+        Some(_) => "the server's answer can't be read",
+        None => error.as_str(),
+    };
+    let told: String = told.chars().take(300).collect();
+    Trouble::Lost(format!("the connection is lost at {name}: {told}"))
 }
 
 fn slow(name: &str, limit: Duration) -> Trouble {
@@ -205,6 +267,22 @@ fn slow(name: &str, limit: Duration) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_mails_are_news_and_fewer_are_not() {
+        let mut count = 0;
+        let mut told = |response: Response<'_>| is_more(&response, &mut count);
+        assert!(told(Response::MailboxData(MailboxDatum::Exists(2))));
+        assert!(!told(Response::Expunge(1)));
+        assert!(!told(Response::MailboxData(MailboxDatum::Exists(1))));
+        assert!(told(Response::MailboxData(MailboxDatum::Exists(2))));
+    }
+
+    #[test]
+    fn a_mail_that_cannot_be_parsed_is_not_told() {
+        let told = lost("UID FETCH", &"Error during parsing of \"Subject: private\"").text();
+        assert_eq!(told, "the connection is lost at UID FETCH: the server's answer can't be read");
+    }
 
     #[test]
     fn a_back_off_hint_is_read() {

@@ -214,3 +214,34 @@ impl Settings {
         self.host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Vec<&'static str> {
+        let text = format!("user = 'u'\n{text}");
+        toml::from_str::<Settings>(&text).unwrap().problems().into_iter().map(|problem| problem.key).collect()
+    }
+
+    #[test]
+    fn clear_text_is_for_this_host_only() {
+        for host in ["localhost", "127.0.0.1", "127.8.8.8", "::1"] {
+            assert_eq!(keys(&format!("host = '{host}'\ntls = 'none'\npassword = 'p'")), [""; 0], "{host}");
+        }
+        for host in ["imap.example", "10.0.0.1", "localhost.example", "127.0.0.1.example"] {
+            assert_eq!(keys(&format!("host = '{host}'\ntls = 'none'\npassword = 'p'")), ["tls"], "{host}");
+            assert_eq!(keys(&format!("host = '{host}'\ntls = 'starttls'\npassword = 'p'")), [""; 0], "{host}");
+        }
+    }
+
+    #[test]
+    fn one_secret_and_another_folder_are_needed() {
+        let with = |rest: &str| keys(&format!("host = 'imap.example'\n{rest}"));
+        assert_eq!(with(""), ["user"]);
+        assert_eq!(with("password = 'p'\ntoken_file = 't'"), ["user"]);
+        assert_eq!(with("token_file = 't'\nafter = { move_to = 'INBOX' }"), ["after"]);
+        assert_eq!(with("token_file = 't'\nafter = { flag = 'two words' }"), ["after"]);
+        assert_eq!(with("token_file = 't'\nbatch = 0"), ["batch"]);
+    }
+}
