@@ -159,28 +159,6 @@ fn what_is_in_quarantine_can_be_looked_at_tried_again_and_dropped() {
 }
 
 #[test]
-fn one_store_has_one_gateway() {
-    let desk = Desk::new();
-    let mut first = Command::new(PROGRAM)
-        .arg("--config")
-        .arg(desk.path("config/gateway.toml"))
-        .arg("run")
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let start = std::time::Instant::now();
-    // Its source has reported: it runs.
-    while !said(&desk.run(&["status"])).contains("source support") {
-        assert!(start.elapsed().as_secs() < 30, "the first gateway does not start");
-    }
-    let told = said(&desk.run(&["run", "--once"]));
-    first.kill().unwrap();
-    first.wait().unwrap();
-    assert!(told.contains("is held by a gateway that runs already"), "{told}");
-    assert_eq!(code(&desk.run(&["run", "--once"])), 0);
-}
-
-#[test]
 fn exit_codes_are_those_of_sysexits() {
     let desk = Desk::new();
     assert_eq!(code(&desk.run(&["no-such-command"])), 2);
@@ -188,6 +166,8 @@ fn exit_codes_are_those_of_sysexits() {
     assert!(code(&nothing) == 65 && said(&nothing).contains("no mail in it"), "{}", said(&nothing));
     let missing = desk.run(&["explain", "no-such-file"]);
     assert!(code(&missing) == 65 && said(&missing).contains("no-such-file can't be read"), "{}", said(&missing));
+    // A store that is locked: a pipe must keep the mail and come again.
+    assert_eq!(code(&desk.run_with(&["ingest", "-"], MAIL)), 0);
     std::fs::write(desk.path("config/routing.toml"), "default_unit = \"X\"\n").unwrap();
     let wrong = desk.run(&["check"]);
     assert!(

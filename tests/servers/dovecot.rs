@@ -1,7 +1,13 @@
-//! A private Dovecot: IMAP, IMAPS, LMTP and SASL on loopback. Users gw, roc, anna at example.test, password `secret`.
+//! A private Dovecot: IMAP, IMAPS, LMTP and SASL on loopback. Users gw, roc, anna at example.test, password `secret`;
+//! user jo, whose password is no ASCII. Tokens are taken that are signed with [`TOKEN_KEY`].
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 use super::{certificate, free_port, start, until, until_listening};
 
@@ -14,16 +20,39 @@ pub struct Dovecot {
     pub sasl: u16,
 }
 
+/// What tokens are signed with.
+const TOKEN_KEY: &[u8] = b"a key for tests only, thirty-two";
+
+/// The password of jo.
+pub const OTHER_PASSWORD: &str = "grüße";
+
+/// A token for a user of [`Dovecot`], as an OAuth 2.0 service would give it (RFC 7519).
+pub fn token(user: &str) -> String {
+    let [head, claims] = [
+        r#"{"alg":"HS256","typ":"JWT"}"#.to_owned(),
+        format!(r#"{{"sub":"{user}@example.test","iat":1000000000,"exp":4000000000}}"#),
+    ]
+    .map(|part| URL_SAFE_NO_PAD.encode(part));
+    let mut mac = Hmac::<Sha256>::new_from_slice(TOKEN_KEY).unwrap();
+    mac.update(format!("{head}.{claims}").as_bytes());
+    format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+}
+
 /// The name in its certificate.
 pub const NAME: &str = "imap.example.test";
 
 impl Dovecot {
     pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// With lines of configuration beside the usual ones.
+    pub fn start_with(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         certificate(&folder.path().join("tls"), NAME);
         let mut server =
             Self { folder, child: None, imap: free_port(), imaps: free_port(), lmtp: free_port(), sasl: free_port() };
-        server.configure();
+        server.configure(lines);
         server.again();
         server
     }
@@ -64,6 +93,27 @@ impl Dovecot {
         std::fs::rename(inbox.join("tmp").join(name), inbox.join("new").join(name)).unwrap();
     }
 
+    /// Deletes a user's mailbox; the next one has this UIDVALIDITY.
+    pub fn renew(&self, user: &str, uid_validity: u32) {
+        let maildir = self.maildir(user, "INBOX");
+        std::fs::remove_dir_all(&maildir).unwrap();
+        std::fs::create_dir_all(&maildir).unwrap();
+        let list = format!("3 V{uid_validity} N1 G0123456789abcdef0123456789abcdef\n");
+        std::fs::write(maildir.join("dovecot-uidlist"), list).unwrap();
+        self.own(&maildir);
+    }
+
+    /// Makes a mail in the inbox unreadable for the server, and readable again.
+    pub fn lock(&self, user: &str, name: &str, locked: bool) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let inbox = self.maildir(user, "INBOX");
+        let files = ["new", "cur"].into_iter().filter_map(|part| std::fs::read_dir(inbox.join(part)).ok()).flatten();
+        for file in files.flatten().filter(|file| file.file_name().to_string_lossy().starts_with(name)) {
+            let mode = if locked { 0 } else { 0o644 };
+            std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    }
+
     /// Texts of the mails in a folder of a user.
     pub fn mails(&self, user: &str, folder: &str) -> Vec<String> {
         let maildir = self.maildir(user, folder);
@@ -88,7 +138,7 @@ impl Dovecot {
         }
     }
 
-    fn configure(&self) {
+    fn configure(&self, lines: &str) {
         let base = self.folder.path();
         for part in ["run", "state", "home"] {
             std::fs::create_dir_all(base.join(part)).unwrap();
@@ -104,15 +154,25 @@ impl Dovecot {
             .into_iter()
             .map(|user| format!("{user}@example.test:{{PLAIN}}secret:{uid}:{gid}::{}/home/{user}::\n", base.display()))
             .collect();
-        std::fs::write(base.join("users"), users).unwrap();
+        let jo = format!("jo@example.test:{{PLAIN}}{OTHER_PASSWORD}:{uid}:{gid}::{}/home/jo::\n", base.display());
+        std::fs::write(base.join("users"), users + &jo).unwrap();
+        let keys = base.join("keys/default/HS256");
+        std::fs::create_dir_all(&keys).unwrap();
+        std::fs::write(keys.join("default"), STANDARD.encode(TOKEN_KEY)).unwrap();
+        let tokens = format!(
+            "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={}/keys/\nusername_attribute = sub\n",
+            base.display()
+        );
+        std::fs::write(base.join("tokens.conf"), tokens).unwrap();
         let Self { imap, imaps, lmtp, sasl, .. } = self;
         let base = base.display();
         let config = format!(
             "base_dir = {base}/run\nstate_dir = {base}/state\nlog_path = {base}/log\nlisten = 127.0.0.1\n\
              protocols = imap lmtp\ndefault_internal_user = {internal}\ndefault_login_user = {login}\n\
              first_valid_uid = 1\nfirst_valid_gid = 1\nmail_location = maildir:~/Maildir\ndisable_plaintext_auth = no\n\
-             auth_mechanisms = plain login\nssl = yes\nssl_cert = <{base}/tls/cert.pem\nssl_key = <{base}/tls/key.pem\n\
-             passdb {{\n  driver = passwd-file\n  args = username_format=%Lu {base}/users\n}}\n\
+             auth_mechanisms = plain login xoauth2 oauthbearer\nssl = yes\nssl_cert = <{base}/tls/cert.pem\nssl_key = <{base}/tls/key.pem\n\
+             passdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  args = {base}/tokens.conf\n}}\n\
+             passdb {{\n  driver = passwd-file\n  mechanisms = plain login\n  args = username_format=%Lu {base}/users\n}}\n\
              userdb {{\n  driver = passwd-file\n  args = username_format=%Lu {base}/users\n}}\n\
              namespace inbox {{\n  inbox = yes\n  separator = /\n}}\n\
              service imap-login {{\n  chroot =\n  inet_listener imap {{\n    address = 127.0.0.1\n    port = {imap}\n  }}\n  \
@@ -121,7 +181,7 @@ impl Dovecot {
              service auth {{\n  inet_listener {{\n    address = 127.0.0.1\n    port = {sasl}\n  }}\n}}\n\
              service anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n\
              recipient_delimiter = +\nlmtp_save_to_detail_mailbox = no\n\
-             protocol lmtp {{\n  postmaster_address = postmaster@example.test\n}}\n"
+             protocol lmtp {{\n  postmaster_address = postmaster@example.test\n}}\n{lines}\n"
         );
         std::fs::write(self.path("dovecot.conf"), config).unwrap();
     }

@@ -22,6 +22,7 @@ pub fn imap_heard(scripts: Vec<Vec<(&'static str, &'static str)>>) -> (u16, Hear
     std::thread::spawn(move || {
         for script in scripts {
             let Ok((mut stream, _)) = listener.accept() else { return };
+            let _ = stream.set_nodelay(true);
             let _ = play(&mut stream, &script, &ear);
         }
     });
