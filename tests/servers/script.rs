@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 pub type Heard = Arc<Mutex<Vec<String>>>;
 
 /// Plays one connection for each script. A script answers commands by their beginning; `TAG` stands for the command's tag.
-/// A command that the script does not know is answered OK. `CLOSE` as an answer ends the connection.
+/// A command that the script does not know is answered OK. `CLOSE` as an answer ends the connection. `GREETING` is what it
+/// says first.
 pub fn imap(scripts: Vec<Vec<(&'static str, &'static str)>>) -> u16 {
     imap_heard(scripts).0
 }
@@ -31,7 +32,8 @@ pub fn imap_heard(scripts: Vec<Vec<(&'static str, &'static str)>>) -> (u16, Hear
 
 fn play(stream: &mut std::net::TcpStream, script: &[(&str, &str)], heard: &Heard) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?);
-    write!(stream, "* OK ready\r\n")?;
+    let greeting = script.iter().find(|(word, _)| *word == "GREETING").map_or("* OK ready\r\n", |(_, said)| said);
+    write!(stream, "{greeting}")?;
     // The tag of a command that waits for its second line, as AUTHENTICATE does.
     let mut open = String::new();
     loop {

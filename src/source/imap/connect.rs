@@ -136,12 +136,20 @@ async fn login(
         }
         (true, TokenLogin::Oauthbearer, _) => {
             let (host, port) = (&settings.host, settings.port());
-            let words =
-                format!("n,a={user},\u{1}host={host}\u{1}port={port}\u{1}auth=Bearer {}\u{1}\u{1}", secret.reveal());
+            let words = format!(
+                "n,a={},\u{1}host={host}\u{1}port={port}\u{1}auth=Bearer {}\u{1}\u{1}",
+                sasl_name(user),
+                secret.reveal()
+            );
             within(settings, "AUTHENTICATE OAUTHBEARER", client.authenticate("OAUTHBEARER", Words(Some(words)))).await?
         }
     };
     tried.map(|wire| (wire, until)).map_err(|(error, _)| refused(user, is_token, &error))
+}
+
+/// A name as it is written in a GS2 header (RFC 5801 section 4).
+fn sasl_name(user: &str) -> String {
+    user.replace('=', "=3D").replace(',', "=2C")
 }
 
 /// How long a login with a token is kept: nine tenths of what the token's service says, else what the settings say.

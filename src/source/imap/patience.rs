@@ -19,12 +19,22 @@ pub fn grown(first: Duration, longest: Duration, times: u32, salt: &str) -> Dura
     grown.mul_f64(0.75 + (hash.finish() % 500) as f64 / 1_000.0)
 }
 
+/// What a mail waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// The server to give it.
+    Fetch,
+    /// The store to take it.
+    Store,
+    /// The server to move or flag it: it is durable, and not fetched again.
+    PutAway,
+}
+
 #[derive(Debug)]
 struct Delay {
     times: u32,
     until: Instant,
-    /// Durable already: it is only to be put away, not fetched again.
-    kept: bool,
+    stage: Stage,
 }
 
 /// The mails of one folder that wait for another try.
@@ -58,24 +68,25 @@ impl Patience {
     /// A single one is the cause, as far as can be seen.
     pub fn blame(&mut self, uids: &[u32], now: Instant) {
         match uids {
-            [uid] => self.defer(*uid, now),
+            [uid] => self.defer(*uid, Stage::Fetch, now),
             uids => uids.iter().for_each(|uid| {
-                self.mails.entry(*uid).or_insert(Delay { times: 0, until: now, kept: false });
+                self.mails.entry(*uid).or_insert(Delay { times: 0, until: now, stage: Stage::Fetch });
             }),
         }
     }
 
     /// It did not go through: a longer wait than before.
-    pub fn defer(&mut self, uid: u32, now: Instant) {
-        let delay = self.mails.entry(uid).or_insert(Delay { times: 0, until: now, kept: false });
-        delay.times += 1;
+    pub fn defer(&mut self, uid: u32, stage: Stage, now: Instant) {
+        let delay = self.mails.entry(uid).or_insert(Delay { times: 0, until: now, stage });
+        delay.stage = stage;
+        delay.times = delay.times.saturating_add(1);
         delay.until = now + grown(self.first, self.longest, delay.times, &uid.to_string());
     }
 
     /// It is durable, and still to be put away.
     pub fn keep(&mut self, uids: &[u32], now: Instant) {
         for uid in uids {
-            self.mails.insert(*uid, Delay { times: 0, until: now, kept: true });
+            self.mails.insert(*uid, Delay { times: 0, until: now, stage: Stage::PutAway });
         }
     }
 
@@ -88,7 +99,8 @@ impl Patience {
     /// that failed least come first: the worst may take the connection with them.
     pub fn due(&self, there: &[u32], now: Instant) -> (Vec<u32>, Vec<u32>) {
         let (known, fresh): (Vec<u32>, Vec<u32>) = there.iter().partition(|uid| self.mails.contains_key(uid));
-        let is_due = |uid: &u32| self.mails.get(uid).is_some_and(|delay| !delay.kept && delay.until <= now);
+        let is_due =
+            |uid: &u32| self.mails.get(uid).is_some_and(|delay| delay.stage != Stage::PutAway && delay.until <= now);
         let mut again: Vec<u32> = known.into_iter().filter(is_due).collect();
         again.sort_by_key(|uid| self.mails.get(uid).map(|delay| delay.times));
         (fresh, again)
@@ -96,12 +108,14 @@ impl Patience {
 
     /// Mails that are durable and to be put away now.
     pub fn kept(&self, now: Instant) -> Vec<u32> {
-        self.mails.iter().filter(|(_, delay)| delay.kept && delay.until <= now).map(|(uid, _)| *uid).collect()
+        let is_due = |delay: &Delay| delay.stage == Stage::PutAway && delay.until <= now;
+        self.mails.iter().filter(|(_, delay)| is_due(delay)).map(|(uid, _)| *uid).collect()
     }
 
-    /// Mails that can't be fetched: how many, and the first.
-    pub fn stuck(&self) -> Option<(usize, u32)> {
-        let mut stuck = self.mails.iter().filter(|(_, delay)| !delay.kept && delay.times > 0).map(|(uid, _)| *uid);
+    /// Mails that did not get through a stage: how many, and the first.
+    pub fn stuck(&self, stage: Stage) -> Option<(usize, u32)> {
+        let is_stuck = |delay: &Delay| delay.stage == stage && delay.times > 0;
+        let mut stuck = self.mails.iter().filter(|(_, delay)| is_stuck(delay)).map(|(uid, _)| *uid);
         let first = stuck.next()?;
         Some((stuck.count() + 1, first))
     }
@@ -137,7 +151,7 @@ mod tests {
         patience.settle(&[1]);
         patience.blame(&[2], now);
         assert_eq!(patience.due(&[2, 3, 4], now), (vec![4], vec![3]));
-        assert_eq!(patience.stuck(), Some((1, 2)));
+        assert_eq!(patience.stuck(Stage::Fetch), Some((1, 2)));
         assert_eq!(patience.due(&[2, 3], now + SECOND * 2), (vec![], vec![3, 2]));
     }
 
@@ -145,14 +159,14 @@ mod tests {
     fn a_new_uidvalidity_and_a_mail_that_is_gone_are_forgotten() {
         let (now, mut patience) = (Instant::now(), Patience::new(SECOND, SECOND));
         patience.opened(7);
-        patience.defer(1, now);
+        patience.defer(1, Stage::Fetch, now);
         patience.opened(7);
-        assert_eq!(patience.stuck(), Some((1, 1)));
+        assert_eq!(patience.stuck(Stage::Fetch), Some((1, 1)));
         patience.retain(&[2, 3]);
-        assert_eq!(patience.stuck(), None);
-        patience.defer(1, now);
+        assert_eq!(patience.stuck(Stage::Fetch), None);
+        patience.defer(1, Stage::Fetch, now);
         patience.opened(8);
-        assert_eq!(patience.stuck(), None);
+        assert_eq!(patience.stuck(Stage::Fetch), None);
     }
 
     #[test]
@@ -161,8 +175,8 @@ mod tests {
         patience.keep(&[1, 2], now);
         assert_eq!(patience.due(&[1, 2], now), (vec![], vec![]));
         assert_eq!(patience.kept(now), [1, 2]);
-        patience.defer(1, now);
+        patience.defer(1, Stage::PutAway, now);
         assert_eq!(patience.kept(now), [2]);
-        assert_eq!(patience.stuck(), None);
+        assert_eq!(patience.stuck(Stage::Fetch), None);
     }
 }

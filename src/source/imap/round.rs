@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::mailbox::Mailbox;
-use super::patience::Patience;
+use super::patience::{Patience, Stage};
 use super::session::Trouble;
 use super::settings::After;
 use crate::source::{Health, Incoming, Mailroom, Receipt};
@@ -20,7 +20,7 @@ pub struct Round {
     taken: usize,
     /// Why no mail can be kept for now: the next look waits.
     pub refused: Option<String>,
-    /// Why kept mails could not be put away.
+    /// Why kept mails could not be put away in this look.
     lying: Option<String>,
 }
 
@@ -37,10 +37,16 @@ impl Round {
             };
             return Health::Trouble(format!("mails in {folder} are kept but can't be {what} ({why}); check after"));
         }
-        match patience.stuck() {
+        let stages = [
+            (Stage::Fetch, "that can't be fetched"),
+            (Stage::Store, "that could not be kept"),
+            (Stage::PutAway, "that are kept but could not be put away"),
+        ];
+        let stuck = stages.into_iter().find_map(|(stage, what)| Some((what, patience.stuck(stage)?)));
+        match stuck {
             None => Health::Well(format!("mails taken: {}", self.taken)),
-            Some((count, uid)) => Health::Trouble(format!(
-                "mails in {folder} that can't be fetched: {count}, the first has UID {uid}; the others go on"
+            Some((what, (count, uid))) => Health::Trouble(format!(
+                "mails in {folder} {what}: {count}, the first has UID {uid}; the others go on, these are tried again"
             )),
         }
     }
@@ -90,7 +96,7 @@ async fn take(
         match receipt {
             Receipt::Kept => kept.push(uid),
             Receipt::Later(why) => {
-                patience.defer(uid, Instant::now());
+                patience.defer(uid, Stage::Store, Instant::now());
                 later = Some(why);
             }
         }
@@ -106,7 +112,7 @@ async fn take(
 /// Mails that were asked for and did not come.
 fn absent(asked: &[u32], came: impl Iterator<Item = u32> + Clone, patience: &mut Patience) {
     for uid in asked.iter().filter(|uid| !came.clone().any(|one| one == **uid)) {
-        patience.defer(*uid, Instant::now());
+        patience.defer(*uid, Stage::Fetch, Instant::now());
     }
 }
 
@@ -120,7 +126,7 @@ async fn put_away(
     match mailbox.put_away(uids).await {
         Ok(()) => patience.settle(uids),
         Err(Trouble::Refused(why)) => {
-            uids.iter().for_each(|uid| patience.defer(*uid, Instant::now()));
+            uids.iter().for_each(|uid| patience.defer(*uid, Stage::PutAway, Instant::now()));
             round.lying = Some(why);
         }
         Err(trouble) => return Err(trouble),
