@@ -80,8 +80,12 @@ fn on_known(
     }
     let understood = |verdict_ticket| understood(case, Some((key, verdict_ticket)), &speaker);
     if speaker.role != Role::Stranger && is_repeat(case, snapshot, ticket, &speaker) {
-        draft.because(Reason::Repeated);
-        return Decision { ticket: None, ..draft.finish(Verdict::Absorb, understood(ticket.id)) };
+        let mut trail = draft.trail;
+        trail.push(Reason::Repeated);
+        return Decision {
+            understood: understood(ticket.id),
+            ..without_ticket(case, Verdict::Absorb, trail, Some(ticket.id))
+        };
     }
     let verdict = match &speaker.role {
         Role::Stranger => unverified(&mut draft, case, &speaker),

@@ -75,22 +75,35 @@ fn take_one(
     now: Timestamp,
 ) -> Result<Outcome, StoreError> {
     let tried = match mail {
-        Some(mail) => {
-            let attempt = |batch: &mut Batch<'_>| {
-                catch_unwind(AssertUnwindSafe(|| decide_one(rules, batch, incoming, mail, now))).map_err(|_| Poison)
-            };
-            batch.item(attempt)?
-        }
-        None => Err(Poison),
+        Some(mail) => batch.item(|batch| {
+            let attempt = catch_unwind(AssertUnwindSafe(|| decide_one(rules, batch, incoming, mail, now)));
+            attempt.map_err(|_| Failed::Poison)?.map_err(Failed::from)
+        })?,
+        None => Err(Failed::Poison),
     };
     match tried {
-        Ok(outcome) => outcome,
-        Err(Poison) => poison(rules, batch, incoming, mail, now),
+        Ok(outcome) => Ok(outcome),
+        Err(Failed::Store(error)) => Err(error),
+        Err(Failed::Poison) => poison(rules, batch, incoming, mail, now),
     }
 }
 
-/// The code panicked over this mail.
-struct Poison;
+/// Why a mail was not decided about.
+enum Failed {
+    /// The code panicked over it, or the store refuses what came of it: only this mail is concerned.
+    Poison,
+    /// The store can't take any mail.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Misused { .. } | StoreError::NotFound { .. } | StoreError::Refused(_) => Self::Poison,
+            other => Self::Store(other),
+        }
+    }
+}
 
 fn decide_one(
     rules: Rules<'_>,
