@@ -159,6 +159,63 @@ fn what_is_in_quarantine_can_be_looked_at_tried_again_and_dropped() {
 }
 
 #[test]
+fn one_store_has_one_gateway() {
+    let desk = Desk::new();
+    let mut first = Command::new(PROGRAM)
+        .arg("--config")
+        .arg(desk.path("config/gateway.toml"))
+        .arg("run")
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = std::time::Instant::now();
+    // Its source has reported: it runs.
+    while !said(&desk.run(&["status"])).contains("source support") {
+        assert!(start.elapsed().as_secs() < 30, "the first gateway does not start");
+    }
+    let told = said(&desk.run(&["run", "--once"]));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(told.contains("is held by a gateway that runs already"), "{told}");
+    assert_eq!(code(&desk.run(&["run", "--once"])), 0);
+}
+
+#[test]
+fn several_sources_are_taken_from_at_once() {
+    let desk = Desk::new();
+    let path = desk.path("config/gateway.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}\n[source.second.maildir]\npath = \"../var/second\"\n")).unwrap();
+    for (folder, id) in [("incoming", "<1@"), ("second", "<2@")] {
+        let new = desk.path("var").join(folder).join("new");
+        std::fs::create_dir_all(&new).unwrap();
+        std::fs::write(new.join("mail"), MAIL.replace("<1@", id).replace("Help.", &format!("Help {folder}."))).unwrap();
+    }
+    assert_eq!(code(&desk.run(&["run", "--once"])), 0);
+    assert_eq!(desk.json(&["ticket", "list", "--json"], "").as_array().unwrap().len(), 2);
+    for folder in ["incoming", "second"] {
+        assert!(desk.path("var").join(folder).join("cur/mail:2,S").exists(), "{folder}");
+    }
+    let status = desk.json(&["status", "--json"], "");
+    let parts: Vec<&str> =
+        status["parts"].as_array().unwrap().iter().map(|part| part["part"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["relay", "source second", "source support"]);
+    assert!(said(&desk.run(&["ticket", "mail", "1"])).contains("Message-ID: <"));
+}
+
+#[test]
+fn a_pipe_keeps_its_mail_while_the_store_is_busy() {
+    let desk = Desk::new();
+    assert_eq!(code(&desk.run_with(&["ingest", "-"], MAIL)), 0);
+    let other = rusqlite::Connection::open(desk.path("var/desk.sqlite")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let busy = desk.run_with(&["ingest", "-"], &MAIL.replace("<1@", "<2@"));
+    assert!(code(&busy) == 75 && said(&busy).contains("is locked by another process; try again"), "{}", said(&busy));
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(code(&desk.run_with(&["ingest", "-"], &MAIL.replace("<1@", "<2@"))), 0);
+}
+
+#[test]
 fn exit_codes_are_those_of_sysexits() {
     let desk = Desk::new();
     assert_eq!(code(&desk.run(&["no-such-command"])), 2);

@@ -125,6 +125,12 @@ dialect = "rt"
 parameters = { tag = "rt.roc-italy.example" }
 trust = "address"
 sites = ["INFN-T1"]
+
+[unit.ROC_France]
+address = "france@example.test"
+dialect = "zammad"
+trust = "address"
+sites = ["IN2P3-CC"]
 "#;
 
 /// The mail whose text has these words.
@@ -204,6 +210,40 @@ fn a_ticket_goes_from_the_users_mail_to_the_solution() {
     // receipt, question, comment, solution; dispatch, answer, acknowledgement: nothing more, nothing twice.
     assert_eq!((world.mails("anna", 4).len(), world.mails("roc", 3).len()), (4, 3));
     assert_eq!(world.json(&["status"])["well"], true);
+}
+
+#[test]
+fn a_ticket_that_zammad_solves() {
+    let mut world = World::build();
+    world.run();
+    world.send("anna@example.test", "gw@example.test", "From: Anna <anna@example.test>\nTo: gw@example.test\nSubject: [SITE=IN2P3-CC] Transfers fail\nMessage-ID: <1@anna.test>\n\nSince Monday.\n");
+    let dispatch = world.mails("france", 1).remove(0);
+    let to = address(header(&dispatch, "Reply-To")).to_owned();
+    let zammad = |id: &str, subject: &str, more: &str, text: &str| {
+        format!(
+            "From: ROC France <france@example.test>\nTo: {to}\nSubject: {subject} [Ticket#61042]\nX-Mailer: Zammad Mail Service\n\
+             X-Powered-By: Zammad - Helpdesk/Support (https://zammad.org/)\nMessage-ID: <{id}@zammad.test>\n{more}\n{text}\n"
+        )
+    };
+    let auto = "Auto-Submitted: auto-generated\nPrecedence: bulk\nX-Loop: yes\n";
+    let acknowledgement = zammad(
+        "1",
+        "Thanks for your inquiry ([GGUS:1] Transfers fail)",
+        auto,
+        "Your request (Ticket#61042) has been received and will be reviewed by our support staff.",
+    );
+    world.send("france@example.test", &to, &acknowledgement);
+    until("the foreign id", || world.json(&["ticket", "show", "1"])["legs"][0]["foreign_id"] == "61042");
+    world.send(
+        "france@example.test",
+        &to,
+        &zammad("2", "RE: [GGUS:1] Transfers fail", "", "The door was restarted.\n\nSTATUS: solved"),
+    );
+    let solution = with(&world.mails("anna", 2), "The door was restarted.").to_owned();
+    assert!(header(&solution, "Subject") == "[GGUS:1] Transfers fail" && !solution.contains("61042"), "{solution}");
+    let acknowledged = with(&world.mails("france", 2), "close your local ticket 61042").to_owned();
+    assert!(header(&acknowledged, "Subject").starts_with("[GGUS:1] [Ticket#61042] Transfers fail"), "{acknowledged}");
+    assert_eq!(world.json(&["ticket", "show", "1"])["status"], "solved");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::table::{table, time};
 use super::{Failure, load, open_reader, open_store, operator, print, print_json};
 use crate::daemon::clock;
 use crate::engine::intake::{self, Rules};
-use crate::store::{MailNumber, QuarantineFilter, Resolution};
+use crate::store::{KeptMail, MailNumber, QuarantineFilter, Resolution};
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
@@ -78,12 +78,18 @@ fn list(config: &Path, all: bool, most: usize, json: bool) -> Result<(), Failure
 }
 
 fn show(config: &Path, number: MailNumber, json: bool) -> Result<(), Failure> {
-    let (_, reader) = open_reader(config)?;
-    let missing = || Failure::Refused(format!("mail {number} does not exist, `quarantine list` shows what waits"));
-    let kept = reader.mail(number)?.ok_or_else(missing)?;
-    if json {
-        return print_json(&kept);
-    }
+    if json { print_json(&kept(config, number)?) } else { print_mail(config, number) }
+}
+
+/// Prints a mail as it came.
+pub fn print_mail(config: &Path, number: MailNumber) -> Result<(), Failure> {
     use std::io::Write as _;
-    Ok(std::io::stdout().write_all(&kept.raw)?)
+    Ok(std::io::stdout().write_all(&kept(config, number)?.raw)?)
+}
+
+fn kept(config: &Path, number: MailNumber) -> Result<KeptMail, Failure> {
+    let (_, reader) = open_reader(config)?;
+    let missing =
+        || Failure::Refused(format!("mail {number} does not exist, `ticket show` and `quarantine list` name some"));
+    reader.mail(number)?.ok_or_else(missing)
 }

@@ -14,7 +14,7 @@ use crate::desk::event::{Actor, Event};
 use crate::desk::policy::UnitName;
 use crate::desk::ticket::{Status, Ticket, TicketId};
 use crate::engine::intake::{self, OrderError, Rules};
-use crate::store::{Direction, EventRow, MessageRow, Reader, TicketFilter, TicketLine};
+use crate::store::{Direction, EventRow, MailNumber, MessageRow, Reader, TicketFilter, TicketLine};
 
 /// Rows of one history or message list; a ticket with more is stranger than its list is long.
 const MOST: usize = 10_000;
@@ -53,6 +53,8 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Print a mail as it came; `ticket show` names its number
+    Mail { number: u64 },
     /// Give a ticket to a unit
     Assign {
         /// The ticket
@@ -118,6 +120,7 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
         }
         Action::Show { number, json } => show(config, TicketId(*number), *json)?,
         Action::History { number, json } => history(config, TicketId(*number), *json)?,
+        Action::Mail { number } => super::quarantine::print_mail(config, MailNumber(*number))?,
         Action::Assign { number, unit, text } => {
             let act = Act::Assign { unit: UnitName(unit.clone()), text: text.clone() };
             order(config, *number, act)?;

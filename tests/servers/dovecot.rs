@@ -1,4 +1,4 @@
-//! A private Dovecot: IMAP, IMAPS, LMTP and SASL on loopback. Users gw, roc, anna at example.test, password `secret`;
+//! A private Dovecot: IMAP, IMAPS, LMTP and SASL on loopback. Users gw, roc, france, anna at example.test, password `secret`;
 //! user jo, whose password is no ASCII. Tokens are taken that are signed with [`TOKEN_KEY`].
 
 use std::path::{Path, PathBuf};
@@ -150,7 +150,7 @@ impl Dovecot {
             || String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap().trim().to_owned();
         let (internal, login) = if is_root() { ("dovecot".to_owned(), "dovenull".to_owned()) } else { (own(), own()) };
         let (uid, gid) = if is_root() { (8000, 8000) } else { (number("-u"), number("-g")) };
-        let users: String = ["gw", "roc", "anna"]
+        let users: String = ["gw", "roc", "france", "anna"]
             .into_iter()
             .map(|user| format!("{user}@example.test:{{PLAIN}}secret:{uid}:{gid}::{}/home/{user}::\n", base.display()))
             .collect();
