@@ -95,7 +95,7 @@ fn the_newest_text_is_what_people_expect() {
             false => wrong.push(name),
         }
     }
-    score("newest text of replies", right, &wrong, 85);
+    score("newest text of replies", right, &wrong, 93);
 }
 
 #[test]
@@ -155,9 +155,9 @@ fn headers_and_bodies_are_what_another_reader_finds() {
             format!("{name}: {} not {attached}", mail.attachments.len())
         });
     }
-    score("subjects, ids and authors", headers.0, &headers.1, 90);
-    score("texts", texts.0, &texts.1, 80);
-    score("number of attachments", files_found.0, &files_found.1, 75);
+    score("subjects, ids and authors", headers.0, &headers.1, 95);
+    score("texts", texts.0, &texts.1, 95);
+    score("number of attachments", files_found.0, &files_found.1, 84);
 }
 
 fn tally(so_far: &mut (usize, Vec<String>), right: bool, why: impl FnOnce() -> String) {
@@ -193,8 +193,8 @@ fn bounces_are_told_hard_from_soft() {
             });
         }
     }
-    score("bounces seen", seen.0, &seen.1, 85);
-    score("hard ones of them told as failed", class.0, &class.1, 90);
+    score("bounces seen", seen.0, &seen.1, 95);
+    score("hard ones of them told as failed", class.0, &class.1, 97);
     let innocent = files(&folder)
         .into_iter()
         .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("NOTBOUNCE")));

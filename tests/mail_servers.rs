@@ -193,6 +193,8 @@ fn a_ticket_goes_from_the_users_mail_to_the_solution() {
     let passed_on = with(&world.mails("roc", 2), "The long one.").to_owned();
     assert!(header(&passed_on, "Subject").starts_with("[GGUS:1] [rt.roc-italy.example #4711]"), "{passed_on}");
     send(&world, &rt("", "", "The queue was closed. It is open again."));
+    // Mail may overtake mail; here it must not.
+    world.mails("anna", 3);
     send(
         &world,
         &rt(
