@@ -159,14 +159,22 @@ fn push_limited(draft: &mut Draft<'_>, mail: Option<Outbound>, mails: &mut Vec<O
         None => mails.push(mail),
         Some(limit) => {
             draft.because(Reason::LimitReached { limit: limit.clone() });
-            if let Recipient::Unit(unit) = &mail.recipient
-                && let Some(leg) = draft.ticket.leg_mut(unit)
-            {
-                leg.manual = true;
-                leg.said.insert(Notice::OnManual);
+            if let Recipient::Unit(unit) = &mail.recipient {
+                on_manual(draft, unit, &limit, mails);
             }
             draft.flag(format!("Automatic mail to {} is held back: {limit}.", mail.to));
         }
+    }
+}
+
+/// Nothing automatic goes to this leg any more, until it is given out anew. Operators are told, once.
+fn on_manual(draft: &mut Draft<'_>, unit: &UnitName, limit: &str, mails: &mut Vec<Outbound>) {
+    let (id, number) = (draft.ticket.id, draft.ticket.mails_sent);
+    let Some(leg) = draft.ticket.leg_mut(unit) else { return };
+    leg.manual = true;
+    if leg.said.insert(Notice::OnManual) {
+        let text = format!("Ticket {id} at {unit} is on manual: {limit}. Nothing automatic goes there any more.");
+        mails.extend(letter::to_operators(draft.policy, &text, &format!("manual.{id}.{number}")));
     }
 }
 
