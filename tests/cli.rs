@@ -86,6 +86,7 @@ fn explain_keeps_its_names_and_changes_nothing() {
         ),
         (&"open".into(), &"atlas".into(), &"ROC_Italy".into(), &"user".into(), &"address".into())
     );
+    assert_eq!(told["mail"]["text"], "SITE: INFN-T1\nVO: Atlas\n\nHelp.");
     assert_eq!((&told["ticket"], &told["dialect"], &told["matched_by"]), (&Value::Null, &Value::Null, &Value::Null));
     assert!(!desk.path("var/desk.sqlite").exists());
     let words = said(&desk.run_with(&["explain", "-"], MAIL));

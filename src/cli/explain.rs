@@ -16,7 +16,7 @@ use crate::desk::trail::Proof;
 use crate::engine::intake::{self, Rules};
 use crate::mail::parse::parse;
 use crate::mail::signals::{Signals, signals};
-use crate::mail::{Mail, Mailbox};
+use crate::mail::{Mail, Mailbox, reply};
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
@@ -86,7 +86,7 @@ fn as_json(mail: &Mail, marks: &Signals, decision: &Decision) -> Value {
             "from": mail.sender().map(ToString::to_string),
             "to": addresses(&mail.to),
             "subject": mail.subject,
-            "text": understood.text,
+            "text": reply::cut(&mail.text).newest,
             "attachments": attachments,
         },
         "signals": {"automatic": marks.automatic(), "bounce": marks.bounce, "loop": marks.own_loop.is_some()},
