@@ -117,9 +117,7 @@ fn trouble(path: &Path, error: &io::Error) -> Trouble {
 }
 
 fn write(folder: &Path, parcel: &Parcel) -> io::Result<PathBuf> {
-    for part in ["tmp", "new", "cur"] {
-        fs::create_dir_all(folder.join(part))?;
-    }
+    make(folder)?;
     let name = file_name(parcel);
     if let Some(read) = already_read(&folder.join("cur"), &name)? {
         return Ok(read);
@@ -131,6 +129,22 @@ fn write(folder: &Path, parcel: &Parcel) -> io::Result<PathBuf> {
     fs::rename(&tmp, &new)?;
     File::open(folder.join("new"))?.sync_all()?;
     Ok(new)
+}
+
+/// Makes the Maildir where there is none. Its name in the directory above must survive a crash as well.
+fn make(folder: &Path) -> io::Result<()> {
+    let missing = !folder.join("new").is_dir();
+    for part in ["tmp", "cur", "new"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    if missing {
+        File::open(folder)?.sync_all()?;
+        // A path such as `mail` has the empty path above it: the current directory, which is older than we are.
+        if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
+            File::open(above)?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 /// The mail where a reader has already moved it on, under its name with flags behind a colon.
