@@ -173,7 +173,7 @@ mod tests {
             ("password_env = 'GGUS_TEST_NO_SUCH_VARIABLE'", "is not set: set it"),
             ("token_command = 'echo no consent >&2; exit 3'", "exit status: 3 no consent; run it by hand"),
             ("token_command = 'true'", "exit status: 0"),
-            ("token_command = 'sleep 600'\ncommand_limit = '20ms'", "did not end within 20ms"),
+            ("token_command = 'exec sleep 600'\ncommand_limit = '20ms'", "did not end within 20ms"),
             ("", "set password_file"),
         ] {
             let text = secret(rest).await.unwrap_err();

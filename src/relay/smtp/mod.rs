@@ -87,7 +87,13 @@ impl Courier {
 
     /// The kept connection where it still answers, else a new one; with the number of mails that it has carried.
     async fn take_line(&mut self) -> Result<(Line, u32), Trouble> {
-        if self.kept.as_ref().is_some_and(|kept| kept.idle.is_elapsed()) {
+        // A timer runs only while somebody looks at it: an unpolled one never says that it has elapsed.
+        let is_tired = tokio::select! {
+            biased;
+            () = self.tired() => true,
+            () = std::future::ready(()) => false,
+        };
+        if is_tired {
             self.rest().await;
         }
         if let Some(mut kept) = self.kept.take()
