@@ -1,4 +1,4 @@
-//! The SMTP relay against a real Postfix; a scripted peer stands in only for faults that Postfix can't be made to have.
+//! The SMTP relay against a real Postfix. Faults that Postfix can't be made to have are in smtp_faults.rs.
 
 mod servers;
 
@@ -6,7 +6,7 @@ use ggus_gateway::mail::Address;
 use ggus_gateway::relay::{self, Courier, Outcome, Parcel, RelaySettings};
 use servers::dovecot::Dovecot;
 use servers::postfix::{NAME, Postfix};
-use servers::{script, until};
+use servers::until;
 
 fn settings(text: &str) -> RelaySettings {
     toml::from_str(&format!("[smtp]\nhost = '127.0.0.1'\n{text}")).unwrap()
@@ -88,32 +88,4 @@ async fn a_server_that_stops_and_starts_is_found_again() {
     assert!(matches!(gone, Outcome::Transient(_)), "{gone:?}");
     postfix.again();
     assert!(matches!(courier.deliver(&parcel("anna@example.test", "c")).await, Outcome::Sent(_)));
-}
-
-/// Answers of a scripted server by command.
-type Script = &'static [(&'static str, &'static str)];
-/// A script, and what must come of a delivery to it.
-type Case = (Script, fn(&Outcome) -> bool);
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_cut_after_the_data_may_have_arrived_and_nothing_else_may() {
-    let greeting = ("220", "220 peer.example ESMTP\r\n");
-    let ehlo = ("EHLO", "250 peer.example\r\n");
-    let cases: [Case; 7] = [
-        (&[("DATA", "354 go on\r\n"), (".", "CLOSE")], |outcome| matches!(outcome, Outcome::Unknown(_))),
-        (&[("DATA", "354 go on\r\n"), (".", "WAIT")], |outcome| matches!(outcome, Outcome::Unknown(_))),
-        (&[("DATA", "CLOSE")], |outcome| matches!(outcome, Outcome::Transient(_))),
-        (&[("DATA", "451 4.3.0 not now\r\n")], |outcome| matches!(outcome, Outcome::Transient(_))),
-        (&[("DATA", "354 go on\r\n"), (".", "554 5.6.0 no\r\n")], |outcome| matches!(outcome, Outcome::Permanent(_))),
-        (&[("DATA", "354 go on\r\n"), (".", "452 4.2.2 full\r\n")], |outcome| matches!(outcome, Outcome::Transient(_))),
-        (&[("220", "554 5.3.2 closed\r\n")], |outcome| matches!(outcome, Outcome::Transient(_))),
-    ];
-    for (script, expected) in cases {
-        let play = script.iter().copied().chain([greeting, ehlo]).collect();
-        let port = script::smtp(play);
-        let settings =
-            settings(&format!("port = {port}\ntls = 'none'\ncommand_limit = '500ms'\ndata_limit = '500ms'\n"));
-        let outcome = Courier::new(&settings).deliver(&parcel("anna@example.test", "x")).await;
-        assert!(expected(&outcome), "{script:?}: {outcome:?}");
-    }
 }

@@ -5,6 +5,7 @@
 pub mod dovecot;
 pub mod postfix;
 pub mod script;
+pub mod smtp_script;
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
