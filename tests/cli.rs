@@ -205,6 +205,31 @@ fn several_sources_are_taken_from_at_once() {
 }
 
 #[test]
+fn a_relay_in_trouble_is_not_tried_for_every_mail() {
+    let desk = Desk::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (told, calls) = std::sync::mpsc::channel();
+    std::thread::spawn(move || listener.incoming().for_each(|stream| drop(told.send(stream.is_ok()))));
+    let path = desk.path("config/gateway.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let maildir = "[relay.maildir]\npath = \"../var/outgoing\"\n# One Maildir for each recipient below the path.\nfolders = true\n";
+    assert!(text.contains(maildir));
+    let smtp = format!("[relay.smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n");
+    std::fs::write(&path, text.replace(maildir, &smtp)).unwrap();
+    for number in 0..3 {
+        let mail =
+            MAIL.replace("<1@", &format!("<{number}@")).replace("Help.", &format!("Help {}.", "x".repeat(number)));
+        assert_eq!(code(&desk.run_with(&["ingest", "-"], &mail)), 0);
+    }
+    assert_eq!(code(&desk.run(&["run", "--once"])), 0);
+    assert_eq!(calls.try_iter().count(), 1);
+    let outbox = desk.json(&["outbox", "list", "--json"], "");
+    assert!(outbox.as_array().unwrap().iter().all(|row| row["state"] == "ready" && row["attempts"] == 1), "{outbox}");
+    assert!(said(&desk.run(&["status"])).contains("relay: "), "{}", said(&desk.run(&["status"])));
+}
+
+#[test]
 fn a_pipe_keeps_its_mail_while_the_store_is_busy() {
     let desk = Desk::new();
     assert_eq!(code(&desk.run_with(&["ingest", "-"], MAIL)), 0);

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::Shared;
 use super::worker::Job;
 use crate::engine::delivery::Departure;
-use crate::relay::Courier;
+use crate::relay::{Courier, Outcome, Trouble};
 use crate::source::Health;
 
 /// How often due mails are looked for when nobody rings: also how soon a mail of the command line goes out.
@@ -32,13 +32,8 @@ pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, stop: watch::Rece
             }
             continue;
         }
-        for departure in departures {
-            deliver(&mut courier, departure, &jobs).await;
-            if *stop.borrow() {
-                // The rest of the claim is leased for a while and goes out after the next start.
-                break;
-            }
-        }
+        // On a stop the rest of the claim is leased, and goes out at the next start.
+        deliver(&mut courier, departures, &jobs, || *stop.borrow()).await;
     }
     courier.rest().await;
 }
@@ -51,9 +46,7 @@ pub async fn drain(shared: &Shared, jobs: &mpsc::Sender<Job>) {
         if departures.is_empty() {
             break;
         }
-        for departure in departures {
-            deliver(&mut courier, departure, jobs).await;
-        }
+        deliver(&mut courier, departures, jobs, || false).await;
     }
     courier.rest().await;
 }
@@ -66,13 +59,27 @@ async fn claim(jobs: &mpsc::Sender<Job>) -> Vec<Departure> {
     }
 }
 
-async fn deliver(courier: &mut Courier, departure: Departure, jobs: &mpsc::Sender<Job>) {
-    let outcome = courier.deliver(&departure.parcel).await;
-    let health = match courier.trouble() {
-        None => Health::Well("mail goes out".to_owned()),
-        Some(trouble) => trouble.health(),
-    };
-    // Without a worker nothing can be kept; the lease ends and the mail goes out again.
-    let _ = jobs.send(Job::Health("relay".to_owned(), health)).await;
-    let _ = jobs.send(Job::Settle(Box::new(departure.line), outcome)).await;
+/// Delivers a claim. When the server is in trouble, the rest is not tried on it: a wrong password must not be tried for
+/// every mail.
+async fn deliver(
+    courier: &mut Courier,
+    departures: Vec<Departure>,
+    jobs: &mpsc::Sender<Job>,
+    stopping: impl Fn() -> bool,
+) {
+    let mut trouble: Option<Trouble> = None;
+    for departure in departures {
+        let outcome = match &trouble {
+            Some(trouble) => Outcome::Transient(trouble.text().to_owned()),
+            None => courier.deliver(&departure.parcel).await,
+        };
+        trouble = trouble.or_else(|| courier.trouble().cloned());
+        let health = trouble.as_ref().map_or_else(|| Health::Well("mail goes out".to_owned()), Trouble::health);
+        // Without a worker nothing can be kept; the lease ends and the mail goes out again.
+        let _ = jobs.send(Job::Health("relay".to_owned(), health)).await;
+        let _ = jobs.send(Job::Settle(Box::new(departure.line), outcome)).await;
+        if stopping() {
+            return;
+        }
+    }
 }
