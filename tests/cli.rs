@@ -98,6 +98,21 @@ fn explain_keeps_its_names_and_changes_nothing() {
 }
 
 #[test]
+fn the_examples_show_what_they_say() {
+    let desk = Desk::new();
+    for (name, unit, word) in [
+        ("user", "ROC_Italy", "by site INFN-T1"),
+        ("helpdesk-opens", "ROC_France", "by site IN2P3-CC"),
+        ("machine-form", "VO-biomed", "by rule VO support of biomed"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/mails/{name}.eml"));
+        let told = desk.json(&["explain", "--json", path.to_str().unwrap()], "");
+        assert_eq!((&told["verdict"], &told["fields"]["unit"]), (&"open".into(), &unit.into()), "{told}");
+        assert!(told["reasons"].to_string().contains(word), "{told}");
+    }
+}
+
+#[test]
 fn a_ticket_from_a_pipe_is_listed_shown_and_worked_on() {
     let desk = Desk::new();
     let line = desk.json(&["ingest", "--json", "-"], MAIL);
@@ -210,7 +225,11 @@ fn a_relay_in_trouble_is_not_tried_for_every_mail() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let (told, calls) = std::sync::mpsc::channel();
-    std::thread::spawn(move || listener.incoming().for_each(|stream| drop(told.send(stream.is_ok()))));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = told.send(stream.is_ok());
+        }
+    });
     let path = desk.path("config/gateway.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let maildir = "[relay.maildir]\npath = \"../var/outgoing\"\n# One Maildir for each recipient below the path.\nfolders = true\n";
