@@ -23,32 +23,75 @@ const MOST_RESULTS: usize = 100;
 
 /// The results that count, in the order of the header block; empty where none does.
 pub fn trusted_results(headers: &[Header], trusted_servers: &[String]) -> Vec<MethodResult> {
-    let above = own_block(headers, trusted_servers);
-    let fields = above.iter().filter(|field| field.name.eq_ignore_ascii_case("authentication-results"));
-    fields.flat_map(|field| parse(&field.value, trusted_servers)).take(MOST_RESULTS).collect()
+    let reach: Vec<(&str, usize)> =
+        trusted_servers.iter().map(|server| (server.as_str(), reach_of(headers, server))).collect();
+    let fields = headers.iter().enumerate().filter(|(_, field)| is_called(field, "authentication-results"));
+    let counted = fields.filter_map(|(at, field)| parse(&field.value, |id| covers(&reach, id, at)));
+    counted.flatten().take(MOST_RESULTS).collect()
 }
 
-/// The fields above the first `Received` that a trusted server wrote; where none names itself, above the first at all.
-fn own_block<'a>(headers: &'a [Header], trusted_servers: &[String]) -> &'a [Header] {
-    let received = |field: &Header| field.name.eq_ignore_ascii_case("received");
-    let by_trusted = |field: &Header| {
-        let mut words = field.value.split_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("by"));
-        let server = words.nth(1).unwrap_or_default().trim_end_matches(';');
-        trusted_servers.iter().any(|trusted| trusted.eq_ignore_ascii_case(server))
+fn is_called(field: &Header, name: &str) -> bool {
+    field.name.eq_ignore_ascii_case(name)
+}
+
+/// Whether `id` is a trusted server's and that server itself may have written the field at `at`.
+fn covers(reach: &[(&str, usize)], id: &str, at: usize) -> bool {
+    reach.iter().any(|(server, end)| is_same_host(server, id) && at < *end)
+}
+
+/// How far down the header block a server's own fields reach: to the first `Received` that it wrote; where none names
+/// it, to the first at all.
+///
+/// A `Received` that can't be read is a wall as well: the peer chooses the name in its greeting, and must not be able to
+/// make the server's own field unreadable, so that a forged one further down is taken for it.
+fn reach_of(headers: &[Header], server: &str) -> usize {
+    let received = || headers.iter().enumerate().filter(|(_, field)| is_called(field, "received"));
+    let wall = received().find(|(_, field)| match received_by(&field.value) {
+        Written::By(host) => is_same_host(&host, server),
+        Written::Unclear => true,
+        Written::ByNobody => false,
+    });
+    wall.or_else(|| received().next()).map_or(headers.len(), |(at, _)| at)
+}
+
+/// The server that a `Received` field names (RFC 5321 section 4.4).
+enum Written {
+    By(String),
+    /// No words at all but comments: hand-overs inside one host, such as qmail writes.
+    ByNobody,
+    Unclear,
+}
+
+/// Only `from X by Y` and `by Y` are clear, with no other `by` behind: X is the peer's own word, which may be `by` too.
+fn received_by(value: &str) -> Written {
+    let Some(clauses) = clauses(value) else { return Written::Unclear };
+    let words: Vec<&str> = clauses.first().into_iter().flatten().map(String::as_str).collect();
+    let is = |word: &str, keyword: &str| word.eq_ignore_ascii_case(keyword);
+    let again = |host: &str, rest: &[&str]| is(host, "by") || rest.iter().any(|word| is(word, "by"));
+    match words[..] {
+        [] => Written::ByNobody,
+        [from, _, by, host, ref rest @ ..] if is(from, "from") && is(by, "by") && !again(host, rest) => {
+            Written::By(host.to_owned())
+        }
+        [by, host, ref rest @ ..] if is(by, "by") && !again(host, rest) => Written::By(host.to_owned()),
+        _ => Written::Unclear,
+    }
+}
+
+fn is_same_host(one: &str, other: &str) -> bool {
+    one.trim_end_matches('.').eq_ignore_ascii_case(other.trim_end_matches('.'))
+}
+
+/// One field's results; `None` where its authserv-id does not count or it is of a version that is not known.
+fn parse(value: &str, counts: impl Fn(&str) -> bool) -> Option<Vec<MethodResult>> {
+    let clauses = clauses(value)?;
+    let (server, results) = clauses.split_first()?;
+    let id = match &server[..] {
+        [id] => id,
+        [id, version] if version == "1" => id,
+        _ => return None,
     };
-    let own = headers.iter().position(|field| received(field) && by_trusted(field));
-    let first = headers.iter().position(received);
-    &headers[..own.or(first).unwrap_or(headers.len())]
-}
-
-/// One field's results; none where its authserv-id is not trusted.
-fn parse(value: &str, trusted_servers: &[String]) -> Vec<MethodResult> {
-    let Some(clauses) = clauses(value) else { return Vec::new() };
-    let Some((server, rest)) = clauses.split_first() else { return Vec::new() };
-    // `authserv-id [version]`
-    let id = server.first().map(String::as_str).unwrap_or_default();
-    let trusted = server.len() <= 2 && trusted_servers.iter().any(|trusted| trusted.eq_ignore_ascii_case(id));
-    if trusted { rest.iter().filter_map(|words| method(words)).collect() } else { Vec::new() }
+    counts(id).then(|| results.iter().filter_map(|words| method(words)).collect())
 }
 
 /// `dkim=pass reason="…" header.d=x.example`; the blanks around `=` are gone.
@@ -118,10 +161,8 @@ pub fn alignment(results: &[MethodResult], domain: &str) -> Alignment {
         let found = result.properties.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.trim_start_matches('@').to_lowercase())
     };
-    let about_author =
-        |result: &MethodResult| property(result, "header.from").is_none_or(|from| from.eq_ignore_ascii_case(domain));
-    let dmarc = |word: &str| results.iter().any(|one| one.method == "dmarc" && one.result == word && about_author(one));
-    if dmarc("fail") {
+    let about_author = |one: &MethodResult| property(one, "header.from").is_none_or(|from| is_aligned(&from, domain));
+    if results.iter().any(|one| one.method == "dmarc" && one.result == "fail" && about_author(one)) {
         return Alignment::Fail;
     }
     let signed = results.iter().filter(|one| one.method == "dkim" && one.result == "pass").any(|one| {
@@ -143,7 +184,8 @@ pub fn alignment(results: &[MethodResult], domain: &str) -> Alignment {
 fn is_aligned(signer: &str, author: &str) -> bool {
     let (signer, author) = (signer.trim_end_matches('.').to_lowercase(), author.trim_end_matches('.').to_lowercase());
     let below = |inner: &str, outer: &str| {
-        let second_level = ["ac", "co", "com", "edu", "gov", "net", "or", "org"];
+        let second_level =
+            ["ac", "asso", "co", "com", "edu", "go", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"];
         let mut labels = outer.split('.');
         let suffix =
             outer.matches('.').count() == 1 && labels.next().is_some_and(|label| second_level.contains(&label));
@@ -177,6 +219,9 @@ mod tests {
             "MX.GGUS.example 1; spf=fail smtp.mailfrom=x; dkim = pass (1024-bit key) header.i=@mail.infn.example",
             "mx.ggus.example; dmarc=pass (p=none) header.from=infn.example",
             "mx.ggus.example; dkim=pass reason=\"good; signature\" header.d=\"infn.example\"",
+            "\"mx.ggus.example\" (our (own) server); (a) dkim (b) = (c) pass (d) header.d (e) = (f) infn.example",
+            "mx.ggus.example; dkim=fail header.d=x.example; dkim/1=Pass Header.D=INFN.example",
+            "mx.ggus.example.;dkim=pass header.i=\"a b\"@infn.example",
         ] {
             assert_eq!(one(value), Alignment::Pass, "{value}");
         }
@@ -197,6 +242,17 @@ mod tests {
             "mx.ggus.example; spf=pass reason=\"; dkim=pass header.d=infn.example\"",
             "mx.ggus.example; dkim=pass header.d=infn.example (never ends",
             "mx.ggus.example; dkim=pass header.d=example",
+            "mx.ggus.example 2; dkim=pass header.d=infn.example",
+            "mx.ggus.example 1 x; dkim=pass header.d=infn.example",
+            "mx.ggus.example; dkim=pass reason=\"x\\\" header.d=infn.example\"",
+            "mx.ggus.example; dkim=pass \"header.d=infn.example",
+            "mx.ggus.example; x-dkim=pass header.d=infn.example",
+            "mx.ggus.example; dmarc=pass header.from=evil.example",
+            "mx.ggus.example; dmarc=pass",
+            "mx.ggus.example; arc=pass header.d=infn.example",
+            "mx.ggus.example) dkim=pass header.d=infn.example",
+            "dkim=pass header.d=infn.example",
+            "",
         ] {
             assert_eq!(one(value), Alignment::Unknown, "{value}");
         }
@@ -204,22 +260,85 @@ mod tests {
 
     #[test]
     fn a_failed_dmarc_beats_a_passing_signature() {
-        assert_eq!(
-            one("mx.ggus.example; dkim=pass header.d=infn.example; dmarc=fail header.from=infn.example"),
-            Alignment::Fail
-        );
+        for value in [
+            "mx.ggus.example; dkim=pass header.d=infn.example; dmarc=fail header.from=infn.example",
+            "mx.ggus.example; dmarc=fail (p=reject) action=none",
+        ] {
+            assert_eq!(one(value), Alignment::Fail, "{value}");
+        }
+        let other = "mx.ggus.example; dkim=pass header.d=infn.example; dmarc=fail header.from=other.example";
+        assert_eq!(one(other), Alignment::Pass);
     }
 
     #[test]
     fn what_stands_below_the_servers_own_received_came_with_the_mail() {
-        let pass = "mx.ggus.example; dkim=pass header.d=infn.example";
-        let forged = [("Received", "from x by mx.ggus.example with SMTP"), ("Authentication-Results", pass)];
-        assert_eq!(judged(&forged, "infn.example"), Alignment::Unknown);
-        let inner = [
-            ("Received", "from mx by store.ggus.example"),
-            ("Authentication-Results", pass),
-            ("Received", "from y by mx.ggus.example;"),
+        let pass = ("Authentication-Results", "mx.ggus.example; dkim=pass header.d=infn.example");
+        let own = ("Received", "from x by mx.ggus.example with SMTP");
+        let store = ("Received", "from mx by store.ggus.example");
+        for (fields, expected) in [
+            (&[own, pass][..], Alignment::Unknown),
+            (&[pass, own], Alignment::Pass),
+            (&[store, pass, own], Alignment::Pass),
+            (&[store, own, pass], Alignment::Unknown),
+            (&[store, own, pass, own], Alignment::Unknown),
+            (&[store, pass], Alignment::Unknown),
+            (&[pass, store], Alignment::Pass),
+            (&[pass], Alignment::Pass),
+        ] {
+            assert_eq!(judged(fields, "infn.example"), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn a_peer_can_not_hide_the_servers_received_by_its_greeting() {
+        for greeting in [
+            "from by (evil.example [192.0.2.1]) by mx.ggus.example with SMTP",
+            "from x by (evil.example [192.0.2.1]) by mx.ggus.example with SMTP",
+            "from ( (evil.example [192.0.2.1]) by mx.ggus.example with SMTP",
+            "from \" (evil.example [192.0.2.1]) by mx.ggus.example with SMTP",
+            "from a b c by mx.ggus.example with SMTP",
+            "FROM x (by store.ggus.example) BY MX.GGUS.EXAMPLE. with SMTP; now",
+            "by mx.ggus.example with SMTP",
+        ] {
+            let forged = [
+                ("Received", greeting),
+                ("Authentication-Results", "mx.ggus.example; dkim=pass header.d=infn.example"),
+                ("Received", "from x by mx.ggus.example with SMTP"),
+            ];
+            assert_eq!(judged(&forged, "infn.example"), Alignment::Unknown, "{greeting}");
+        }
+    }
+
+    #[test]
+    fn every_server_has_its_own_reach() {
+        let servers = ["store.ggus.example".to_owned(), OURS.to_owned()];
+        let field = |name: &str, value: &str| Header { name: name.to_owned(), value: value.to_owned() };
+        let headers = [
+            field("Received", "(qmail 1 invoked by uid 0); now"),
+            field("Received", "from mx by store.ggus.example"),
+            field("Authentication-Results", "mx.ggus.example; dkim=pass header.d=infn.example"),
+            field("Authentication-Results", "store.ggus.example; dkim=pass header.d=forged.example"),
+            field("Received", "from y by mx.ggus.example"),
         ];
-        assert_eq!(judged(&inner, "infn.example"), Alignment::Pass);
+        let found = trusted_results(&headers, &servers);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].properties, [("header.d".to_owned(), "infn.example".to_owned())]);
+        assert_eq!(trusted_results(&headers, &[]), []);
+    }
+
+    #[test]
+    fn domains_are_aligned_within_one_organisation() {
+        for (signer, author, aligned) in [
+            ("infn.example", "INFN.example", true),
+            ("infn.example", "pi.infn.example", true),
+            ("mail.infn.example", "infn.example.", true),
+            ("ac.uk", "ral.ac.uk", false),
+            ("example", "infn.example", false),
+            ("nfn.example", "infn.example", false),
+            ("infn.example.evil.example", "infn.example", false),
+            ("", "infn.example", false),
+        ] {
+            assert_eq!(is_aligned(signer, author), aligned, "{signer} {author}");
+        }
     }
 }
