@@ -4,7 +4,8 @@
 //! A file is a list of blocks. `> who` opens a mail (raw, up to a line with a single dot), `$ command` an order of a
 //! person, `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
 //! `< template to recipient: subject` for each mail sent. `? N has …` and `? N lacks …` look into mail number N,
-//! `? trail has …` into the reasons, `? ticket has …` into the ticket as JSON.
+//! `? trail has …` into the reasons, `? events has …` into the facts, `? ticket has …` into the ticket as JSON, and
+//! `? sent has …` into the list of mails that the last input made; `? sent none` says that there is none.
 //!
 //! In a mail `{id N}` is the Message-ID of sent mail N, `{reply N}` its Reply-To, `{envelope N}` its envelope sender.
 
@@ -154,14 +155,19 @@ impl World {
 
     fn assert(&self, claim: &str, place: &str) {
         let (what, rest) = claim.split_once(' ').unwrap_or_else(|| panic!("{place}: {claim}"));
-        let (verb, wanted) = rest.split_once(' ').unwrap_or_else(|| panic!("{place}: {claim}"));
         let decision = self.last.as_ref().unwrap();
+        let sent = || decision.outbound.iter().map(|mail| format!("{} to {}", mail.template.name(), mail.to));
+        if (what, rest) == ("sent", "none") {
+            return assert!(decision.outbound.is_empty(), "{place}: sent: {}", sent().collect::<Vec<_>>().join(", "));
+        }
+        let (verb, wanted) = rest.split_once(' ').unwrap_or_else(|| panic!("{place}: {claim}"));
         let haystack = match what {
             "trail" => decision.trail.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
             "ticket" => {
                 decision.ticket.as_ref().map(|ticket| serde_json::to_string_pretty(ticket).unwrap()).unwrap_or_default()
             }
             "events" => format!("{:#?}", decision.events),
+            "sent" => sent().collect::<Vec<_>>().join("\n"),
             number => {
                 let (outbound, text) =
                     &self.sent[number.parse::<usize>().unwrap_or_else(|_| panic!("{place}: {claim}")) - 1];
