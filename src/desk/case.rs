@@ -11,7 +11,7 @@ use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, AddressTag};
 use super::ticket::TicketId;
 use crate::mail::authres::{self, Alignment};
-use crate::mail::control::{self, Controls};
+use crate::mail::control::{self, AskedStatus, Control, Controls};
 use crate::mail::form::{self, Field, Form};
 use crate::mail::reply::{self, Cut};
 use crate::mail::report::{self, Report};
@@ -63,7 +63,10 @@ impl<'a> Case<'a> {
             Some(unit) => unit.dialect.read(mail, &cut.newest, &unit.parameters),
             None => Reading { text: cut.newest.clone(), ..Reading::default() },
         };
-        let controls = control::controls(&reading.text);
+        let controls = match unit {
+            Some(_) => control::controls(&reading.text),
+            None => users_controls(&reading.text),
+        };
         let form = form::forms(mail, &controls.rest);
         let results = authres::trusted_results(&mail.headers, &desk.trusted_servers);
         let alignment = match mail.sender() {
@@ -153,6 +156,17 @@ impl MailKeys {
             blocks: request.filter_map(|value| ticket_number(value)).collect(),
         }
     }
+}
+
+/// The one control line that a user has is the confirmation. Beside any other all of them are text, so none is lost.
+fn users_controls(text: &str) -> Controls {
+    let confirms = |line: &Control| *line == Control::Status(AskedStatus::Verified);
+    let read = control::controls(text);
+    if read.lines.iter().all(confirms) {
+        return read;
+    }
+    let lines = read.lines.into_iter().filter(confirms).collect();
+    Controls { lines, unreadable: Vec::new(), rest: text.to_owned() }
 }
 
 /// The number in a form's ticket field: `57890`, `#57890`, `GGUS:57890`. Zero and what is too large are no ticket.

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::decision::Verdict;
+use super::dialect::Kind;
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
 use super::leg::LegState;
@@ -9,6 +10,7 @@ use super::ticket::{Status, Ticket};
 use super::workdays;
 use crate::mail::control::{AskedStatus, Control};
 use crate::mail::reply;
+use crate::mail::signals::Mark;
 
 /// What a user's mail comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +31,17 @@ pub fn is_past(draft: &Draft<'_>) -> bool {
 
 /// Applies a mail of the submitter (`own`), or of somebody who gets copies.
 pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, own: bool) -> UserAct {
-    if case.signals.automatic() {
-        draft.note("An automatic answer from the user's side was kept and changes nothing.");
-        draft.keep_status("no person wrote the mail");
-        return UserAct::Done(Verdict::Report);
+    let text = words(case);
+    if let Some(verdict) = no_answer(draft, case, actor, &text) {
+        return UserAct::Done(verdict);
     }
-    let text = case.prose().to_owned();
     let confirms = own && case.controls.lines.contains(&Control::Status(AskedStatus::Verified));
+    let says_nothing = text.is_empty() && case.mail.attachments.is_empty();
     if draft.ticket.status.is_open() {
         on_open(draft, actor, &text, own);
         return UserAct::Done(Verdict::Append);
     }
-    if confirms || (own && text.is_empty()) {
+    if confirms || (own && says_nothing) {
         if is_past(draft) {
             draft.keep_status("it can't change any more");
             return UserAct::Done(Verdict::Append);
@@ -50,11 +51,59 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, own: bool) -
         draft.fact(actor, Event::Verified);
         return UserAct::Done(Verdict::Append);
     }
+    if reply::only_thanks(&text) {
+        draft.keep_status("the mail is only thanks");
+        draft.keep(actor, Visibility::Internal, &text);
+        return UserAct::Done(Verdict::Append);
+    }
     if is_past(draft) {
         return UserAct::OpenNew;
     }
     on_ended(draft, actor, &text, own);
     UserAct::Done(Verdict::Append)
+}
+
+/// What they wrote. A user's fields change nothing in a known ticket, so they are words like the others; a helpdesk that
+/// brought the ticket writes without its forms and its own tags.
+fn words(case: &Case<'_>) -> String {
+    match case.unit {
+        Some(unit) => unit.dialect.cut_own_tags(case.prose(), &unit.parameters).trim().to_owned(),
+        None => case.controls.rest.trim().to_owned(),
+    }
+}
+
+/// Mail that is kept and answers nothing: a machine's, or what the helpdesk behind it keeps to itself. What a list
+/// passed on was written by a person all the same, so TPM is asked to look.
+fn no_answer(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, text: &str) -> Option<Verdict> {
+    if case.reading.internal {
+        draft.keep_status("its helpdesk marks it as internal");
+        draft.keep(actor, Visibility::Internal, text);
+        return Some(Verdict::Append);
+    }
+    if passed_on_by_list(case) && !text.is_empty() {
+        draft.keep_status("it came through a list");
+        draft.keep(actor, Visibility::Internal, text);
+        draft.flag("A mail of the user came through a list: it was kept and sent to nobody.");
+        return Some(Verdict::Append);
+    }
+    let has_words = matches!(case.reading.kind, None | Some(Kind::Comment | Kind::Question));
+    if has_words && !case.is_machine() {
+        return None;
+    }
+    draft.note("An automatic answer from the user's side was kept and changes nothing.");
+    draft.keep_status("no person wrote the mail");
+    Some(Verdict::Report)
+}
+
+fn passed_on_by_list(case: &Case<'_>) -> bool {
+    let marks = &case.signals.marks;
+    let of_list = |mark: &Mark| match mark {
+        Mark::List(_) => true,
+        Mark::Precedence(word) => word == "list" || word == "bulk",
+        _ => false,
+    };
+    let is_list = |mark: &Mark| matches!(mark, Mark::List(_));
+    case.unit.is_none() && marks.iter().any(is_list) && marks.iter().all(of_list) && case.signals.own_loop.is_none()
 }
 
 fn on_open(draft: &mut Draft<'_>, actor: &Actor, text: &str, own: bool) {
@@ -75,10 +124,6 @@ fn on_ended(draft: &mut Draft<'_>, actor: &Actor, text: &str, own: bool) {
         draft.keep_status("only the submitter can reopen it");
         draft.keep(actor, Visibility::Internal, text);
         return draft.flag("Somebody who gets copies wrote after the solution.");
-    }
-    if reply::only_thanks(text) {
-        draft.keep_status("the mail is only thanks");
-        return draft.keep(actor, Visibility::Internal, text);
     }
     draft.status(Status::Reopened);
     draft.ticket.ended = None;
