@@ -161,7 +161,6 @@ fn from_unit(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
         leg.last_text = unit.dialect.writing().quote_last.then(|| end_of(&case.mail.text));
         thread(&mut leg.thread, case.mail.message_id.as_ref());
     }
-    unit::corrections(draft, case);
     unit::apply(draft, case, unit)
 }
 

@@ -44,6 +44,7 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
     if !draft.ticket.status.is_open() || !is_working(draft, unit) {
         return late(draft, case, unit, &wishes, &text);
     }
+    corrections(draft, case);
     let mut verdict = Verdict::Report;
     for wish in wishes {
         if !matches!(wish, Wish::Nothing(_)) {
@@ -103,18 +104,34 @@ fn wishes(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Vec<Wi
     if wishes.is_empty() {
         wishes.push(meant(draft, case, unit, text));
     }
-    wishes
+    wishes.into_iter().map(|wish| without_own_tags(wish, unit)).collect()
 }
 
-/// Control lines.
+/// What a wish says to others, without the helpdesk's own tags; a text of which nothing is left is none.
+fn without_own_tags(wish: Wish, unit: &Unit) -> Wish {
+    let cut = |text: String| unit.dialect.cut_own_tags(&text, &unit.parameters).trim().to_owned();
+    let kept = |text: Option<String>| text.map(cut).filter(|text| !text.is_empty());
+    match wish {
+        Wish::Refuse(reason) => Wish::Refuse(cut(reason)),
+        Wish::Solve(solution) => Wish::Solve(kept(solution)),
+        Wish::Unsolve(reason) => Wish::Unsolve(kept(reason)),
+        other => other,
+    }
+}
+
+/// Control lines. Of a mail that is internal only the words of a SOLUTION line are for others.
 fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
     let lines = &case.controls.lines;
+    if lines.is_empty() {
+        return Vec::new();
+    }
     let solution = lines.iter().find_map(|line| match line {
         Control::Solution(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         _ => None,
     });
     let newest = Some(text.to_owned()).filter(|text| !text.is_empty());
-    let internal = lines.contains(&Control::Internal);
+    let internal = case.reading.internal || lines.contains(&Control::Internal);
+    let told = newest.clone().filter(|_| !internal);
     let mut wishes = Vec::new();
     for line in lines {
         wishes.extend(match line {
@@ -122,8 +139,11 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
             Control::Refuse(reason) => Some(Wish::Refuse(reason.clone())),
             Control::Status(AskedStatus::InProgress) => Some(Wish::Accept),
             Control::Status(AskedStatus::OnHold) => Some(Wish::Hold),
-            Control::Status(AskedStatus::Solved) => Some(Wish::Solve(solution.clone().or_else(|| newest.clone()))),
-            Control::Status(AskedStatus::Unsolved) => Some(Wish::Unsolve(solution.clone().or_else(|| newest.clone()))),
+            Control::Status(AskedStatus::Solved) => Some(Wish::Solve(solution.clone().or_else(|| told.clone()))),
+            Control::Status(AskedStatus::Unsolved) => Some(Wish::Unsolve(solution.clone().or_else(|| told.clone()))),
+            Control::Status(AskedStatus::WaitingForReply) if internal => {
+                Some(Wish::Nothing("an internal question is put to nobody".to_owned()))
+            }
             Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask),
             Control::Status(AskedStatus::Verified) => Some(Wish::Nothing("only the user can verify".to_owned())),
             Control::Internal | Control::LocalId(_) | Control::Solution(_) | Control::Wake(_) => None,
@@ -131,14 +151,18 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
     }
     let states = |wish: &Wish| matches!(wish, Wish::Solve(_) | Wish::Unsolve(_));
     if lines.iter().any(|line| matches!(line, Control::Solution(_))) && !wishes.iter().any(states) {
-        wishes.push(Wish::Solve(solution.or(newest.clone())));
+        wishes.push(Wish::Solve(solution.or(told)));
     }
     // Text beside control lines that do not use it up is a comment of its own.
-    let uses_text = |wish: &Wish| !matches!(wish, Wish::Accept | Wish::Hold);
+    let uses_text = |wish: &Wish| match wish {
+        Wish::Accept | Wish::Hold => false,
+        Wish::HandOver(_) | Wish::Refuse(_) => true,
+        _ => !internal,
+    };
     if newest.is_some() && !wishes.iter().any(uses_text) && (internal || !wishes.is_empty()) {
         wishes.push(Wish::Comment(if internal { Visibility::Internal } else { Visibility::Public }));
     }
-    if wishes.is_empty() && !lines.is_empty() && newest.is_none() {
+    if wishes.is_empty() && newest.is_none() {
         wishes.push(Wish::Nothing("nothing but notes for the desk".to_owned()));
     }
     wishes
@@ -220,13 +244,25 @@ fn late(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit, wishes: &[Wish], te
         draft.because(Reason::TicketEnded { ticket: id, status });
     }
     // A helpdesk that closes its local ticket, as it was told to, says so; that is no late text.
-    let writes = |wish: &Wish| !matches!(wish, Wish::Nothing(_) | Wish::Solve(_) | Wish::Accept);
+    let writes = |wish: &Wish| match wish {
+        Wish::Accept | Wish::Nothing(_) => false,
+        Wish::Solve(text) | Wish::Unsolve(text) => is_news(draft, case, text.as_deref()),
+        _ => true,
+    };
     if text.is_empty() || case.is_machine() || !wishes.iter().any(writes) {
         draft.note(format!("A late mail of {} was kept.", unit.name));
         return Verdict::Report;
     }
     draft.fact(&Actor::Unit(unit.name.clone()), Event::LateMail { unit: unit.name.clone(), text: text.to_owned() });
     Verdict::Append
+}
+
+/// Whether a late solution says more than the one that the user has, in words of a person.
+fn is_news(draft: &Draft<'_>, case: &Case<'_>, text: Option<&str>) -> bool {
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    let known = draft.ticket.solution.as_ref().map(|solution| words(&solution.text));
+    let by_closing = matches!(case.reading.kind, Some(Kind::Solved | Kind::Unsolved));
+    !by_closing && text.is_some_and(|text| Some(words(text)) != known)
 }
 
 fn fulfil(draft: &mut Draft<'_>, unit: &Unit, wish: Wish, text: &str) {
@@ -279,7 +315,8 @@ fn comment(draft: &mut Draft<'_>, unit: &Unit, visibility: Visibility, text: &st
         Visibility::Public => fields.and_then(|fields| fields.get(&Field::PublicDiary)),
         _ => fields.and_then(|fields| fields.get(&Field::InternalDiary)),
     };
-    let text = diary.map_or(text, String::as_str).trim().to_owned();
+    let text = diary.map_or(text, String::as_str);
+    let text = unit.dialect.cut_own_tags(text, &unit.parameters).trim().to_owned();
     let attached = draft.case.is_some_and(|case| !case.mail.attachments.is_empty());
     if text.is_empty() && !attached {
         return draft.note(format!("A mail of {} without any new text was kept.", unit.name));
@@ -368,7 +405,7 @@ fn end_other_legs(draft: &mut Draft<'_>, solver: &UnitName, actor: &Actor) {
 }
 
 /// A unit's form may correct how urgent a ticket is and what it is about; whatever else it names changes nothing.
-pub fn corrections(draft: &mut Draft<'_>, case: &Case<'_>) {
+fn corrections(draft: &mut Draft<'_>, case: &Case<'_>) {
     if let Some(written) = case.form.fields.get(&Field::Priority)
         && let Some(priority) = form::priority_named(written).and_then(Priority::from_words)
         && priority != draft.ticket.priority
