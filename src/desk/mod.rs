@@ -28,4 +28,5 @@ pub mod title;
 pub mod trail;
 pub mod unit;
 pub mod user;
+pub mod wish;
 pub mod workdays;

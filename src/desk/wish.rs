@@ -1,0 +1,168 @@
+//! What a unit's mail asks for, whoever wrote it down in whatever form.
+//!
+//! First what was written on purpose (control lines, forms), then what the dialect takes the mail for, and last what the
+//! unit's setting says of a plain reply. It reads wishes and fulfils none.
+
+use super::case::Case;
+use super::dialect::Kind;
+use super::draft::Draft;
+use super::event::Visibility;
+use super::policy::{ReplyMeans, Unit};
+use super::ticket::Status;
+use crate::mail::control::{AskedStatus, Control};
+use crate::mail::form::{self, Field};
+
+/// One wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Accept,
+    Ask,
+    Comment(Visibility),
+    HandOver(String),
+    Hold,
+    /// Nothing to the ticket.
+    Nothing(String),
+    Refuse(String),
+    Solve(Option<String>),
+    Unsolve(Option<String>),
+}
+
+/// What may be shown to a user: the text without the helpdesk's boilerplate and own tags.
+pub fn public_text(case: &Case<'_>, unit: &Unit) -> String {
+    unit.dialect.cut_own_tags(case.prose(), &unit.parameters).trim().to_owned()
+}
+
+/// All wishes of a mail whose public text is `text`, in the order in which they are fulfilled.
+pub fn wishes(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Vec<Wish> {
+    let mut wishes = written(case, text);
+    if wishes.is_empty() {
+        wishes = formed(draft, case);
+    }
+    if wishes.is_empty() {
+        wishes.push(meant(draft, case, unit, text));
+    }
+    wishes.into_iter().map(|wish| without_own_tags(wish, unit)).collect()
+}
+
+/// What a wish says to others, without the helpdesk's own tags; a text of which nothing is left is none.
+fn without_own_tags(wish: Wish, unit: &Unit) -> Wish {
+    let cut = |text: String| unit.dialect.cut_own_tags(&text, &unit.parameters).trim().to_owned();
+    let kept = |text: Option<String>| text.map(cut).filter(|text| !text.is_empty());
+    match wish {
+        Wish::Refuse(reason) => Wish::Refuse(cut(reason)),
+        Wish::Solve(solution) => Wish::Solve(kept(solution)),
+        Wish::Unsolve(reason) => Wish::Unsolve(kept(reason)),
+        other => other,
+    }
+}
+
+/// Control lines. Of a mail that is internal only the words of a SOLUTION line are for others.
+fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
+    let lines = &case.controls.lines;
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let solution = lines.iter().find_map(|line| match line {
+        Control::Solution(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        _ => None,
+    });
+    let newest = Some(text.to_owned()).filter(|text| !text.is_empty());
+    let internal = case.reading.internal || lines.contains(&Control::Internal);
+    let told = newest.clone().filter(|_| !internal);
+    let mut wishes = Vec::new();
+    for line in lines {
+        wishes.extend(match line {
+            Control::AssignTo(name) => Some(Wish::HandOver(name.clone())),
+            Control::Refuse(reason) => Some(Wish::Refuse(reason.clone())),
+            Control::Status(AskedStatus::InProgress) => Some(Wish::Accept),
+            Control::Status(AskedStatus::OnHold) => Some(Wish::Hold),
+            Control::Status(AskedStatus::Solved) => Some(Wish::Solve(solution.clone().or_else(|| told.clone()))),
+            Control::Status(AskedStatus::Unsolved) => Some(Wish::Unsolve(solution.clone().or_else(|| told.clone()))),
+            Control::Status(AskedStatus::WaitingForReply) if internal => {
+                Some(Wish::Nothing("an internal question is put to nobody".to_owned()))
+            }
+            Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask),
+            Control::Status(AskedStatus::Verified) => Some(Wish::Nothing("only the user can verify".to_owned())),
+            Control::Internal | Control::LocalId(_) | Control::Solution(_) | Control::Wake(_) => None,
+        });
+    }
+    let states = |wish: &Wish| matches!(wish, Wish::Solve(_) | Wish::Unsolve(_));
+    if lines.iter().any(|line| matches!(line, Control::Solution(_))) && !wishes.iter().any(states) {
+        wishes.push(Wish::Solve(solution.or(told)));
+    }
+    // Text beside control lines that do not use it up is a comment of its own.
+    let uses_text = |wish: &Wish| match wish {
+        Wish::Accept | Wish::Hold => false,
+        Wish::HandOver(_) | Wish::Refuse(_) => true,
+        _ => !internal,
+    };
+    if newest.is_some() && !wishes.iter().any(uses_text) && (internal || !wishes.is_empty()) {
+        wishes.push(Wish::Comment(if internal { Visibility::Internal } else { Visibility::Public }));
+    }
+    if wishes.is_empty() && newest.is_none() {
+        wishes.push(Wish::Nothing("nothing but notes for the desk".to_owned()));
+    }
+    wishes
+}
+
+/// The fields of a machine form.
+fn formed(draft: &Draft<'_>, case: &Case<'_>) -> Vec<Wish> {
+    let fields = &case.form.fields;
+    let solution = fields.get(&Field::DetailedSolution).or(fields.get(&Field::ShortSolution)).cloned();
+    let status = fields.get(&Field::Status).and_then(|text| form::status_named(text)).and_then(Status::from_words);
+    let mut wishes = Vec::new();
+    match status {
+        Some(Status::Solved) => wishes.push(Wish::Solve(solution)),
+        Some(Status::Unsolved) => wishes.push(Wish::Unsolve(solution)),
+        Some(Status::InProgress) => wishes.push(Wish::Accept),
+        Some(Status::OnHold) => wishes.push(Wish::Hold),
+        Some(Status::WaitingForReply) => wishes.push(Wish::Ask),
+        _ if solution.is_some() => wishes.push(Wish::Solve(solution)),
+        _ => {}
+    }
+    let current = draft.ticket.unit.as_ref().map(ToString::to_string);
+    if let Some(target) = fields.get(&Field::ResponsibleUnit).filter(|name| current.as_ref() != Some(name)) {
+        wishes.push(Wish::HandOver(target.clone()));
+    }
+    if fields.contains_key(&Field::PublicDiary) {
+        wishes.push(Wish::Comment(Visibility::Public));
+    }
+    if fields.contains_key(&Field::InternalDiary) {
+        wishes.push(Wish::Comment(Visibility::Internal));
+    }
+    wishes
+}
+
+/// What the dialect takes the mail for; without a sign of it, what a plain reply of this unit is.
+fn meant(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Wish {
+    let newest = Some(text.to_owned()).filter(|text| !text.is_empty());
+    let last_public = || draft.ticket.leg(&unit.name).and_then(|leg| leg.last_public.clone());
+    let solution = || case.reading.solution.clone().or_else(|| newest.clone()).or_else(last_public);
+    match case.reading.kind {
+        Some(Kind::Acknowledgement) => Wish::Nothing("the helpdesk has it".to_owned()),
+        Some(Kind::Ignore) => Wish::Nothing("nothing to the ticket".to_owned()),
+        Some(Kind::Accepted) => Wish::Accept,
+        Some(Kind::Question) => Wish::Ask,
+        Some(Kind::Refused) => Wish::Refuse(text.to_owned()),
+        Some(Kind::Solved) => Wish::Solve(solution()),
+        Some(Kind::Unsolved) => Wish::Unsolve(solution()),
+        Some(Kind::HandedOver | Kind::Reopened) => Wish::Comment(Visibility::Internal),
+        None if case.signals.automatic() => Wish::Nothing("no person wrote it".to_owned()),
+        Some(Kind::Comment) | None => plain_reply(draft, case, unit, newest),
+    }
+}
+
+/// What a person of the unit wrote without a sign: a comment, or the solution that is owed or that the unit's setting
+/// makes of it.
+fn plain_reply(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, newest: Option<String>) -> Wish {
+    let owes = draft.ticket.leg(&unit.name).is_some_and(|leg| leg.owes_solution);
+    let answers = owes || unit.reply == ReplyMeans::Solution;
+    if answers && !case.reading.internal && newest.is_some() {
+        return Wish::Solve(newest);
+    }
+    Wish::Comment(visibility(case, unit))
+}
+
+fn visibility(case: &Case<'_>, unit: &Unit) -> Visibility {
+    if case.reading.internal || unit.reply == ReplyMeans::Internal { Visibility::Internal } else { Visibility::Public }
+}
