@@ -56,7 +56,7 @@ fn ticket_of(
 ) -> Ticket {
     let form = &case.form;
     let (subject, full) = title_of(policy, case);
-    let description = description(case, full);
+    let description = without_own_tags(case, description(case, full));
     let unit = matches!(speaker.role, Role::Unit(_)).then_some(case.unit).flatten();
     let (cc, cc_unconfirmed) = copies(policy, case, speaker);
     Ticket {
@@ -94,11 +94,16 @@ fn ticket_of(
 /// own tags are not part of a title that it brings.
 fn title_of(policy: &Policy, case: &Case<'_>) -> (String, Option<String>) {
     let subject = case.form.fields.get(&Field::Subject).unwrap_or(&case.form.subject);
-    let subject = match case.unit {
-        Some(unit) => unit.dialect.cut_own_tags(subject, &unit.parameters),
-        None => subject.clone(),
-    };
+    let subject = without_own_tags(case, subject.clone());
     title::title(&policy.desk.tags, &subject, case.prose())
+}
+
+/// The ticket goes on to others: the tags of the helpdesk that brings it stay behind, in the text as in the title.
+fn without_own_tags(case: &Case<'_>, text: String) -> String {
+    match case.unit {
+        Some(unit) => unit.dialect.cut_own_tags(&text, &unit.parameters),
+        None => text,
+    }
 }
 
 /// The whole text: quotes and signature are only folded when shown, a forwarded mail is content.
