@@ -79,7 +79,7 @@ fn on_known(
         draft.note(format!("The mail also names ticket {other}."));
     }
     let understood = |verdict_ticket| understood(case, Some((key, verdict_ticket)), &speaker);
-    if speaker.role != Role::Stranger && is_repeat(case, snapshot, ticket, &speaker) {
+    if is_repeat(case, snapshot, ticket, &speaker) {
         let mut trail = draft.trail;
         trail.push(Reason::Repeated);
         return Decision {
@@ -188,7 +188,10 @@ fn unverified(draft: &mut Draft<'_>, case: &Case<'_>, speaker: &Speaker) -> Verd
 fn is_repeat(case: &Case<'_>, snapshot: &Snapshot, ticket: &Ticket, speaker: &Speaker) -> bool {
     let awaited = match speaker.role {
         Role::Unit(_) => case.reading.kind.is_some_and(|kind| kind != Kind::Comment) || !case.controls.lines.is_empty(),
-        _ => ticket.status == super::ticket::Status::WaitingForReply || !ticket.status.is_open(),
+        Role::Stranger => false,
+        Role::Copy | Role::Submitter => {
+            ticket.status == super::ticket::Status::WaitingForReply || !ticket.status.is_open()
+        }
     };
     !awaited && snapshot.repeats.contains(&ticket.id)
 }
