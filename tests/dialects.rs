@@ -1,23 +1,29 @@
 //! Laws that hold for every dialect file, and the sample mails of each: what they must mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use ggus_gateway::desk::dialect::{self, Dialect, Kind, Parameters};
+use ggus_gateway::desk::dialect::{self, Dialect, Kind, Parameters, Reading, TagForm};
 use ggus_gateway::desk::tag::Tags;
 use ggus_gateway::desk::ticket::TicketId;
 use ggus_gateway::mail::parse::{ReadLimits, parse};
 use ggus_gateway::mail::{Mail, reply};
+use proptest::prelude::*;
 use serde::Deserialize;
 
-/// What a sample must mean.
+/// What a sample must mean. What is not said must not be there, save rule and text.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
     kind: Option<Kind>,
+    /// The rule of the dialect file.
+    rule: Option<String>,
     foreign_id: Option<String>,
     #[serde(default)]
     internal: bool,
+    #[serde(default)]
+    last_public: bool,
     /// The text for people must contain this; an empty string: there is none.
     text: Option<String>,
     #[serde(default)]
@@ -29,6 +35,13 @@ struct Sample {
     path: PathBuf,
     mail: Mail,
     expected: Expected,
+}
+
+impl Sample {
+    fn reading(&self) -> Reading {
+        let newest = reply::cut(&self.mail.text).newest;
+        of(&self.dialect).read(&self.mail, &newest, &self.expected.parameters)
+    }
 }
 
 fn samples() -> Vec<Sample> {
@@ -49,85 +62,136 @@ fn sample(path: PathBuf) -> Sample {
     Sample { dialect, mail: parse(&std::fs::read(&path).unwrap(), &ReadLimits::default()), path, expected }
 }
 
-fn of(name: &str) -> std::sync::Arc<Dialect> {
+fn of(name: &str) -> Arc<Dialect> {
     dialect::built_in().remove(name).unwrap_or_else(|| panic!("there is no dialect {name}"))
 }
 
+fn mail(subject: &str) -> Mail {
+    parse(format!("Subject: {subject}\r\n\r\nhello\r\n").as_bytes(), &ReadLimits::default())
+}
+
+/// The parameters as a unit of this dialect would give them.
+fn example(dialect: &Dialect) -> Parameters {
+    dialect.parameters().iter().map(|(name, spec)| (name.clone(), spec.example.clone())).collect()
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let problems = Dialect::parse("x", text).err().unwrap_or_default();
+    let line = |line: Option<usize>| line.map(|line| line.to_string()).unwrap_or_default();
+    let told = problems
+        .iter()
+        .map(|problem| format!("{}: {}: {} | {}", line(problem.line), problem.key, problem.message, problem.hint));
+    told.collect()
+}
+
 #[test]
-fn every_file_compiles() {
+fn every_file_compiles_and_is_built_in() {
     for (name, text) in dialect::FILES {
-        Dialect::parse(name, text).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"));
+        assert_eq!(problems(text), [""; 0], "{name}");
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/dialects");
-    let files = std::fs::read_dir(folder)
-        .unwrap()
-        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "toml"));
-    assert_eq!(files.count(), dialect::FILES.len(), "a dialect file is not built in");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
+    let on_disk: BTreeSet<String> =
+        files.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let built_in: BTreeSet<String> = dialect::built_in().into_keys().collect();
+    assert_eq!(on_disk, built_in);
+    for (name, dialect) in dialect::built_in() {
+        let tells = !dialect.about().contains('\n') && dialect.advice().len() > 40;
+        assert!(tells, "{name} tells its administrator nothing");
+    }
 }
 
 #[test]
 fn samples_mean_what_they_must() {
-    for Sample { dialect, path, mail, expected } in samples() {
-        let reading = of(&dialect).read(&mail, &reply::cut(&mail.text).newest, &expected.parameters);
-        let path = path.display();
-        assert_eq!(reading.kind, expected.kind, "{path}: {reading:#?}");
-        assert_eq!(reading.foreign_id, expected.foreign_id, "{path}: {reading:#?}");
-        assert_eq!(reading.internal, expected.internal, "{path}: {reading:#?}");
-        match expected.text.as_deref() {
-            Some("") => assert_eq!(reading.text, "", "{path}"),
-            Some(text) => assert!(reading.text.contains(text), "{path}: {:?}", reading.text),
-            None => {}
+    let mut wrong = Vec::new();
+    for sample in samples() {
+        let (reading, expected) = (sample.reading(), &sample.expected);
+        let as_expected = reading.kind == expected.kind
+            && expected.rule.as_ref().is_none_or(|rule| *rule == reading.rule)
+            && reading.foreign_id == expected.foreign_id
+            && reading.internal == expected.internal
+            && reading.last_public == expected.last_public
+            && match expected.text.as_deref() {
+                Some("") => reading.text.is_empty(),
+                Some(text) => reading.text.contains(text),
+                None => true,
+            };
+        if !as_expected {
+            wrong.push(format!("{}: {expected:#?}\nfound: {reading:#?}", sample.path.display()));
         }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// A rule that no sample shows is a guess.
+#[test]
+fn every_rule_has_a_sample() {
+    let mut shown: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for sample in samples() {
+        shown.entry(sample.dialect.clone()).or_default().insert(sample.reading().rule);
+    }
+    for (name, dialect) in dialect::built_in() {
+        let shown = shown.get(&name).unwrap_or_else(|| panic!("there are no samples of {name}"));
+        let guesses: Vec<&str> = dialect.rules().filter(|rule| !shown.contains(*rule)).collect();
+        assert_eq!(guesses, [""; 0], "{name}");
     }
 }
 
 #[test]
 fn no_dialect_claims_anothers_samples() {
     let all = dialect::built_in();
+    let mut wrong = Vec::new();
     for sample in samples() {
-        let certainties: BTreeMap<&str, u8> =
-            all.iter().map(|(name, dialect)| (name.as_str(), dialect.recognise(&sample.mail))).collect();
-        let own = certainties[sample.dialect.as_str()];
-        let other =
-            certainties.iter().filter(|(name, _)| **name != sample.dialect).map(|(_, certainty)| *certainty).max();
-        assert!(own == 0 && other == Some(0) || Some(own) > other, "{}: {certainties:?}", sample.path.display());
+        let certainty = |dialect: &Dialect| dialect.recognise(&sample.mail);
+        let own = certainty(&all[&sample.dialect]);
+        let others = all.values().filter(|dialect| dialect.name != sample.dialect);
+        if others.map(|dialect| certainty(dialect)).max() >= Some(own) {
+            let found: Vec<_> = all.values().map(|dialect| (&dialect.name, certainty(dialect))).collect();
+            wrong.push(format!("{}: {found:?}", sample.path.display()));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(samples().iter().all(|sample| all["plain"].recognise(&sample.mail) <= 10));
 }
 
-/// What the desk writes comes back through other programs and is read.
+/// What the desk writes comes back through other programs and is read, its tag and the helpdesk's own.
 #[test]
 fn what_is_written_is_read_back() {
     let tags = Tags::new("GGUS").unwrap();
     for (name, dialect) in dialect::built_in() {
-        let parameters = example_parameters(&dialect);
+        let parameters = example(&dialect);
+        let ours = match dialect.writing().tag {
+            TagForm::Historic => tags.write_historic(TicketId(57890)),
+            TagForm::Short => tags.write(TicketId(57890)),
+        };
         let own = dialect.own_tag("20260210", &parameters);
-        let subject = [
-            Some(tags.write(TicketId(57890))),
-            own.clone(),
-            Some("CE at INFN-T1 ist für Grüße nicht erreichbar ".repeat(3)),
-        ];
-        let subject = subject.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        for way in ways(&subject) {
-            let mail = parse(format!("Subject: {way}\r\n\r\nhello\r\n").as_bytes(), &ReadLimits::default());
-            assert_eq!(Vec::from_iter(tags.read(&mail.subject)), [TicketId(57890)], "{name}: {way}");
+        let title = "CE at INFN-T1 ist für Grüße nicht erreichbar ".repeat(3);
+        let subject =
+            [Some(ours.clone()), own.clone(), Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        let more = [folded_at_every_blank(&subject), encoded_in_the_middle(&ours)];
+        for way in ways(&subject, ours.len()).into_iter().chain(more) {
+            assert_eq!(Vec::from_iter(tags.read(&mail(&way).subject)), [TicketId(57890)], "{name}: {way}");
         }
         let Some(own) = own else { continue };
-        let mail =
-            parse(format!("Subject: Re: [GGUS:57890] {own} x\r\n\r\nhello\r\n").as_bytes(), &ReadLimits::default());
-        assert_eq!(dialect.read(&mail, "hello", &parameters).foreign_id.as_deref(), Some("20260210"), "{name}");
-        assert!(!dialect.cut_own_tags(&mail.subject, &parameters).contains("20260210"), "{name}");
+        let title = "a word ".repeat(9);
+        for way in [
+            format!("Re: {ours} {own} x"),
+            folded_at_every_blank(&format!("{title}{own} x")),
+            encoded_in_the_middle(&own),
+        ] {
+            let mail = mail(&way);
+            let reading = dialect.read(&mail, "hello", &parameters);
+            assert_eq!(reading.foreign_id.as_deref(), Some("20260210"), "{name}: {way}");
+            assert!(!dialect.cut_own_tags(&mail.subject, &parameters).contains("20260210"), "{name}: {way}");
+        }
     }
 }
 
-fn example_parameters(dialect: &Dialect) -> Parameters {
-    let wanted = dialect.parameters().iter().filter(|(_, spec)| spec.default.is_none());
-    wanted.map(|(name, _)| (name.clone(), "rt.infn.example".to_owned())).collect()
-}
-
-/// The subject as other programs send it back: answered, folded, encoded in the middle of the tag, cut.
-fn ways(subject: &str) -> Vec<String> {
-    let cut = |most: usize| subject.chars().take(most).collect::<String>();
-    let hex = |text: &str| text.bytes().map(|byte| format!("={byte:02X}")).collect::<String>();
+/// The subject as other programs send it back: answered, and cut at 24, 100 and 110 characters. The historic tag is longer
+/// than 24 and goes to peers that cut nothing.
+fn ways(subject: &str, tag: usize) -> Vec<String> {
+    let cut = |most: usize| subject.chars().take(most.max(tag + 1)).collect::<String>();
     vec![
         format!("Re: {subject}"),
         format!("AW: WG: {subject}"),
@@ -135,43 +199,214 @@ fn ways(subject: &str) -> Vec<String> {
         format!("[Ticket#61042] RE: {}", cut(24)),
         cut(100),
         format!("Thanks for your inquiry ({}[...])", cut(110)),
-        format!("[GGUS:57890]\r\n {}", &subject[12..]),
-        format!("=?utf-8?Q?{}?=\r\n =?utf-8?Q?{}?= rest", hex("[GGUS:57"), hex("890] Gr\u{fc}\u{df}e")),
     ]
+}
+
+/// Folded wherever a blank stands, within tags too: no program folds a subject in more ways.
+fn folded_at_every_blank(subject: &str) -> String {
+    subject.split(' ').collect::<Vec<_>>().join("\r\n ")
+}
+
+/// RFC 2047, two words that divide the tag, and a raw rest.
+fn encoded_in_the_middle(tag: &str) -> String {
+    let hex = |text: &str| text.bytes().map(|byte| format!("={byte:02X}")).collect::<String>();
+    let (one, other) = tag.split_at(tag.len() / 2);
+    format!("=?utf-8?Q?{}?=\r\n =?utf-8?Q?{}?= rest", hex(&format!("Grüße {one}")), hex(&format!("{other} und")))
+}
+
+#[test]
+fn no_dialect_takes_the_desks_tag_for_its_own() {
+    for (name, dialect) in dialect::built_in() {
+        for subject in ["[GGUS:57890] CE", "Re: [GGUS #57890] CE", "[GGUS-57890] CE", "GGUS-Ticket-ID: #57890 CE"] {
+            for parameters in [example(&dialect), Parameters::new()] {
+                let reading = dialect.read(&mail(subject), "hello", &parameters);
+                assert_eq!(reading.foreign_id, None, "{name} with {parameters:?}: {subject}");
+            }
+        }
+        let ours = "[GGUS:57890] CE";
+        assert_eq!(dialect.defuse(ours, &example(&dialect)), ours, "{name} would file our mail by our own tag");
+    }
 }
 
 #[test]
 fn a_title_is_made_harmless_for_its_reader() {
-    for (name, title) in [
-        ("rt", "see [rt.cern.example #12] too"),
-        ("zammad", "was [Ticket#61042]"),
-        ("otrs", "Ticket#2026021010000018 again"),
-    ] {
-        let dialect = of(name);
-        let defused = dialect.defuse(title);
-        let mail = parse(format!("Subject: [GGUS:1] {defused}\r\n\r\nx").as_bytes(), &ReadLimits::default());
-        assert_ne!(defused, title, "{name}");
-        assert_eq!(dialect.defuse(&defused), defused, "{name}: {defused}");
-        assert!(name != "rt" || dialect.read(&mail, "x", &Parameters::new()).foreign_id.is_none(), "{name}: {defused}");
+    for (name, dialect) in dialect::built_in() {
+        let parameters = example(&dialect);
+        let Some(own) = dialect.own_tag("20260210", &parameters) else { continue };
+        for title in [format!("see {own} too"), format!("{own}{own}"), format!("x {own} y {own}"), own.to_uppercase()] {
+            let defused = dialect.defuse(&title, &parameters);
+            let again = dialect.read(&mail(&format!("[GGUS:1] {defused}")), "hello", &parameters);
+            assert_ne!(defused, title, "{name}");
+            assert_eq!(again.foreign_id, None, "{name}: {defused}");
+            assert_eq!(dialect.defuse(&defused, &parameters), defused, "{name}");
+            assert!(defused.contains("20260210"), "{name}: the number is lost: {defused}");
+        }
     }
-    assert_eq!(of("rt").defuse("CE #12 is down [GGUS:5]"), "CE #12 is down [GGUS:5]");
+    let rt = of("rt");
+    let harmless = "CE #12 is down [GGUS:5]";
+    assert_eq!(rt.defuse(harmless, &example(&rt)), harmless);
+    assert_eq!(rt.defuse("see [rt.infn.example #12]", &example(&rt)), "see [rt.infn.example # 12]");
+}
+
+proptest! {
+    #[test]
+    fn no_title_reads_as_an_id_once_it_is_defused(
+        title in r"(\[|\]|#|Ticket|rt\.infn\.example|[0-9]{1,16}| |:|\(|\)|[A-Z]{2}-|é){0,30}"
+    ) {
+        for (name, dialect) in dialect::built_in() {
+            let parameters = example(&dialect);
+            let defused = dialect.defuse(&title, &parameters);
+            prop_assert_eq!(dialect.defuse(&defused, &parameters), defused.clone(), "{}", name);
+            let read = dialect.read(&mail(&format!("[GGUS:1] {defused}")), "hello", &parameters);
+            prop_assert_eq!(read.foreign_id, None, "{}: {:?} of {:?}", name, defused, title);
+        }
+    }
+
+    #[test]
+    fn no_mail_is_too_strange(subject in r"\PC{0,200}", text in r"(\PC|\n){0,2000}") {
+        let mut mail = mail("x");
+        (mail.subject, mail.text) = (subject, text);
+        for dialect in dialect::built_in().into_values() {
+            let reading = dialect.read(&mail, &mail.text, &example(&dialect));
+            prop_assert!(reading.foreign_id.is_none_or(|id| !id.is_empty() && id.chars().count() <= 100));
+            prop_assert!(dialect.recognise(&mail) <= 100);
+        }
+    }
+}
+
+/// What is long is looked at only as far as its bounds: an id behind them is not found, and nothing takes for ever.
+#[test]
+fn only_the_beginning_of_what_is_long_is_read() {
+    let rt = of("rt");
+    let far = format!("{} [rt.infn.example #4711]", "x ".repeat(600));
+    let mut long = mail("x");
+    long.subject = far;
+    assert_eq!(rt.read(&long, "hello", &example(&rt)).foreign_id, None);
+    long.subject = "x".to_owned();
+    for filler in ["[Ticket#", "Your request (", "Request 1 was acted upon ", "  \n", "Ihre Anfrage ist "] {
+        long.text = format!("{}(Ticket#61042) has been received", filler.repeat((1 << 20) / filler.len()));
+        for (name, dialect) in dialect::built_in() {
+            let reading = dialect.read(&long, &long.text, &example(&dialect));
+            assert_eq!(reading.foreign_id, None, "{name}");
+        }
+    }
+    let zammad = of("zammad");
+    long.text = "Your request (Ticket#61042) has been received".to_owned();
+    assert_eq!(zammad.read(&long, &long.text, &example(&zammad)).foreign_id.as_deref(), Some("61042"));
 }
 
 #[test]
 fn an_automatic_mark_alone_decides_nothing() {
-    let file = "about = \"x\"\n[[mail]]\nname = \"auto\"\nkind = \"solved\"\nwhen = { header = { Auto-Submitted = 'auto' } }\n";
-    let problems = Dialect::parse("x", file).unwrap_err();
-    assert_eq!((problems.len(), problems[0].line, problems[0].key.as_str()), (1, Some(3), "mail.auto.when"));
-    let marks = "Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\nX-Auto-Response-Suppress: All\r\nList-Id: <x.example>\r\nSubject: hello\r\n\r\nhello\r\n";
+    let rule = |when: &str| format!("about = \"x\"\n[[mail]]\nname = \"auto\"\nkind = \"solved\"\nwhen = {when}\n");
+    for when in [
+        "{ header = { Auto-Submitted = 'auto' } }",
+        "{ header = { Precedence = 'bulk', List-Id = 'x' } }",
+        "{ no_header = ['X-RT-Ticket'] }",
+        "{ header = { x-auto-response-suppress = 'All' }, no_header = ['X-RT-Ticket'] }",
+        "{ any = [{ subject = 'solved' }, { header = { X-Loop = 'yes' } }] }",
+        "{}",
+    ] {
+        let found = problems(&rule(when));
+        let told = found.len() == 1 && found[0].starts_with("5: mail.auto.when: an automatic mark alone");
+        assert!(told, "{when}: {found:?}");
+    }
+    assert_eq!(problems(&rule("{ header = { Auto-Submitted = 'auto' }, subject = 'solved' }")), [""; 0]);
+    let sign = "about = \"x\"\n[[recognise]]\ncertainty = 90\nwhen = { header = { Precedence = 'bulk' } }\n";
+    assert_eq!(problems(sign).len(), 1);
+    let marks = "Auto-Submitted: auto-generated\r\nPrecedence: bulk\r\nX-Auto-Response-Suppress: All\r\nX-Loop: yes\r\n\
+                 List-Id: <x.example>\r\nSubject: hello\r\n\r\nhello\r\n";
     let mail = parse(marks.as_bytes(), &ReadLimits::default());
     for (name, dialect) in dialect::built_in() {
-        assert_eq!(dialect.read(&mail, "hello", &Parameters::new()).kind, None, "{name}");
+        assert_eq!(dialect.read(&mail, "hello", &example(&dialect)).kind, None, "{name}");
     }
 }
 
+/// Everything wrong at once, each with its line and what to do.
 #[test]
-fn a_pattern_that_would_take_too_much_is_refused() {
-    let file = "about = \"x\"\n[[id]]\nsubject = '(?:a{1000}){1000}(\\d+)'\n[[id]]\ntext = '('\n";
-    let keys: Vec<String> = Dialect::parse("x", file).unwrap_err().into_iter().map(|problem| problem.key).collect();
-    assert_eq!(keys, ["id.0", "id.1"]);
+fn a_dialect_file_is_told_all_its_mistakes() {
+    let file = r#"abuot = "x"
+[parameters.tag]
+about = "the tag"
+[[recognise]]
+certainty = 101
+when = { header = { X-Foo = '.' } }
+[[id]]
+subject = '\[foo #(\d+)\]'
+[[id]]
+text = '('
+[[id]]
+subject = 'foo (?P<number>\d{1,9})'
+[[id]]
+subjekt = 'x'
+[[mail]]
+name = "done"
+kind = "solved"
+internal = true
+when = { subject = '(?:done)?' }
+[[mail]]
+name = "over"
+kind = "finished"
+when = { subject = 'over' }
+[write]
+own_tag = "[{hook} #{id}]"
+"#;
+    let found = problems(file);
+    for wanted in [
+        "1: abuot: unknown key",
+        ": about: it is not said what this helpdesk is | write about",
+        "2: parameters.tag: missing field `example`",
+        "5: recognise.1: a certainty is 0 to 100",
+        r"8: id.1: a match may be of any length, write {0,80} in place of * and {1,80} in place of +",
+        "10: id.2: unclosed group",
+        "12: id.3: nobody knows the group number",
+        "12: id.3: it is not said which part is the id | put the id's own part in (?P<id>…)",
+        "14: id.4: unknown variant `subjekt`",
+        "18: mail.done: only a comment is internal",
+        "19: mail.done.when.subject: this matches every mail",
+        "22: mail.over: unknown variant `finished`",
+        "25: write.own_tag: nobody fills {hook}",
+    ] {
+        assert!(found.iter().any(|problem| problem.starts_with(wanted)), "{wanted}\n{found:#?}");
+    }
+    assert_eq!(found.len(), 13, "{found:#?}");
+    assert_eq!(problems("about = \"x\"\nabout = \"y\"\n").len(), 1);
+}
+
+/// What rules catch beside the id, and the solution between two marks.
+#[test]
+fn a_rule_catches_ids_units_reasons_and_solutions() {
+    let file = r#"about = "x"
+[[mail]]
+name = "accepted"
+kind = "accepted"
+when = { text = '(?i)^we took it as (?P<id>[A-Z]{2}\d{1,9})$' }
+[[mail]]
+name = "handed over"
+kind = "handed-over"
+when = { text = '^please ask (?P<unit>\S{1,40})$' }
+[[mail]]
+name = "refused"
+kind = "refused"
+when = { text = '^not ours: (?P<reason>[^\n]{1,200})$' }
+unless = { no_header = ["X-Foo"] }
+[[mail]]
+name = "done"
+kind = "solved"
+when = { header = { X-Foo = 'done' } }
+solution_after = '^resolution:'
+solution_until = '^-----'
+"#;
+    let dialect = Dialect::parse("x", file).unwrap();
+    let read = |text: &str, headers: &str| {
+        let raw = format!("Subject: x\r\n{headers}\r\n{}\r\n", text.replace('\n', "\r\n"));
+        let mail = parse(raw.as_bytes(), &ReadLimits::default());
+        dialect.read(&mail, &mail.text, &Parameters::new())
+    };
+    let accepted = read("Hello,\nwe took it as IN4711\n", "");
+    assert_eq!((accepted.kind, accepted.foreign_id.as_deref()), (Some(Kind::Accepted), Some("IN4711")));
+    assert_eq!(read("please ask ROC_France", "").values["unit"], "ROC_France");
+    assert_eq!(read("not ours: wrong site", "").kind, None);
+    assert_eq!(read("not ours: wrong site", "X-Foo: 1\r\n").values["reason"], "wrong site");
+    let done = read("bla\nresolution: fixed\nDisk was full.\nNow it is not.\n------\nfooter", "X-Foo: done\r\n");
+    assert_eq!(done.solution.as_deref(), Some("Disk was full.\nNow it is not."));
 }

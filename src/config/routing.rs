@@ -148,8 +148,8 @@ fn dialects(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> BTreeM
 }
 
 fn dialect_problem(report: &mut Report, file: PathBuf, problem: dialect::DialectProblem) {
-    let (line, key, message) = (problem.line, problem.key, problem.message);
-    report.add(Problem { severity: Severity::Error, file, line, key, message, hint: String::new() });
+    let dialect::DialectProblem { line, key, message, hint } = problem;
+    report.add(Problem { severity: Severity::Error, file, line, key, message, hint });
 }
 
 struct Reader<'a> {

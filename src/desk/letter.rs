@@ -4,14 +4,14 @@
 //! a person unasked says that a machine sent it (RFC 3834).
 
 use super::decision::{Automatic, Outbound, Recipient, Template, Words};
-use super::dialect::{BlockForm, TagForm, ThreadForm};
+use super::dialect::{BlockForm, Known, TagForm, ThreadForm};
 use super::draft::Draft;
-use super::event::{Actor, Event};
+use super::event::Actor;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, Party};
-use super::ticket::Ticket;
+use super::ticket::{Ticket, TicketId};
 use crate::mail::block;
-use crate::mail::form::{self, Field};
+use crate::mail::form::Field;
 use crate::mail::language::Language;
 use crate::mail::{Address, Attachment, MessageId};
 
@@ -35,19 +35,24 @@ pub fn to_unit(
     let party = Party::Unit(unit.name.clone());
     mail.reply_to = Some(tag::reply_address(&draft.policy.desk, draft.ticket.id, &party));
     let writing = unit.dialect.writing();
-    if let Some(to) =
-        writing.to.as_ref().zip(foreign_id.as_ref()).and_then(|(form, id)| Address::parse(&filled(form, id, unit)))
+    if let Some(to) = writing
+        .to
+        .as_ref()
+        .and_then(|form| Address::parse(&filled(form, foreign_id.as_deref(), draft.ticket.id, unit)?))
     {
         mail.to = to;
     }
+    let ticket = draft.ticket.id;
     if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
         if let Some(last) = leg.last_text.as_ref().filter(|_| template != Template::Dispatch) {
             mail.words.text = format!("{}\n\n{}", mail.words.text, quote(last, usize::MAX));
         }
-        mail.in_reply_to = match (&writing.thread, foreign_id) {
-            (ThreadForm::Made(form), Some(id)) => MessageId::parse(&filled(form, &id, unit)),
-            _ => leg.last_from_unit.clone().or_else(|| leg.thread.last().cloned()),
+        let made = match &writing.thread {
+            ThreadForm::Made(form) => filled(form, foreign_id.as_deref(), ticket, unit),
+            ThreadForm::LastMail => None,
         };
+        let last = || leg.last_from_unit.clone().or_else(|| leg.thread.last().cloned());
+        mail.in_reply_to = made.and_then(|made| MessageId::parse(&made)).or_else(last);
         mail.references = leg.thread.clone();
         remember(&mut leg.thread, mail.message_id.clone());
     }
@@ -58,22 +63,15 @@ pub fn to_unit(
 pub fn to_submitter(draft: &mut Draft<'_>, template: Template, text: &str, author: &Actor) -> Option<Outbound> {
     let policy = draft.policy;
     let origin = draft.ticket.origin.clone();
-    let brought_by = origin.as_ref().and_then(|origin| policy.units.get(origin.unit.as_ref()?));
-    let foreign_id = origin.as_ref().filter(|_| brought_by.is_some()).and_then(|origin| origin.foreign_id.as_deref());
-    // A helpdesk's address is a helpdesk's, also where nothing proved that the ticket is its own.
-    let mailbox = draft.ticket.submitter.mailbox().clone();
-    let helpdesk = brought_by.or_else(|| policy.units_of(&mailbox).next());
+    let helpdesk = origin.as_ref().and_then(|origin| policy.units.get(origin.unit.as_ref()?));
     let mut mail = match helpdesk {
-        Some(unit) => helpdesk_mail(draft, unit, foreign_id, template, text, author),
+        Some(unit) => helpdesk_mail(draft, unit, origin.as_ref()?.foreign_id.as_deref(), template, text, author),
         None => person_mail(draft, draft.ticket.submitter.language, template, text, author),
     };
     let submitter = &mut draft.ticket.submitter;
-    mail.to = mailbox.clone();
+    mail.to = submitter.mailbox().clone();
     mail.to_name = submitter.name.clone();
-    // A helpdesk may know the ids of its own mails only.
-    let theirs = |id: &&MessageId| tag::read_message_id(&policy.desk, id).is_none();
-    let last_of_theirs = submitter.thread.iter().rev().find(theirs).filter(|_| helpdesk.is_some());
-    mail.in_reply_to = last_of_theirs.or(submitter.thread.last()).cloned();
+    mail.in_reply_to = submitter.thread.last().cloned();
     mail.references = submitter.thread.clone();
     remember(&mut submitter.thread, mail.message_id.clone());
     let party = Party::User(submitter.address.clone());
@@ -159,9 +157,12 @@ fn helpdesk_mail(
     if template == Template::Dispatch && unit.name == draft.policy.default_unit {
         mail.words.hints = draft.ticket.flags.join("\n");
     }
-    mail.words.title = unit.dialect.defuse(&draft.ticket.subject);
+    mail.words.title = unit.dialect.defuse(&draft.ticket.subject, &unit.parameters);
     mail.envelope_sender = Some(tag::envelope_address(desk, draft.ticket.id, number));
-    mail.leave_out = unit.dialect.writing().leave_out.clone();
+    let writing = unit.dialect.writing();
+    mail.leave_out = writing.leave_out.clone();
+    let filled_in = |form: &String| filled(form, foreign_id, draft.ticket.id, unit);
+    mail.headers = writing.headers.iter().filter_map(|(name, form)| Some((name.clone(), filled_in(form)?))).collect();
     mail.words.foreign_id = foreign_id.unwrap_or_default().to_owned();
     (mail.words.block, mail.attachments) = machine_form(draft, unit, template, mail.attachments);
     mail
@@ -216,14 +217,16 @@ fn unit_subject(policy: &Policy, ticket: &Ticket, unit: &Unit, foreign_id: Optio
         TagForm::Historic => tags.write_historic(ticket.id),
     };
     let theirs = foreign_id.and_then(|id| unit.dialect.own_tag(id, &unit.parameters));
-    let title = unit.dialect.defuse(&ticket.subject);
-    [Some(ours), theirs, Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let answers = (foreign_id.is_some() && unit.dialect.writing().re).then(|| "Re:".to_owned());
+    let title = unit.dialect.defuse(&ticket.subject, &unit.parameters);
+    [answers, Some(ours), theirs, Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// A form of the dialect with the id, the host of the unit's address and the unit's parameters in it.
-fn filled(form: &str, foreign_id: &str, unit: &Unit) -> String {
-    let filled = form.replace("{id}", foreign_id).replace("{host}", unit.address.domain());
-    unit.parameters.iter().fold(filled, |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+/// A form of the dialect with what is known in it; `None` where it asks for an id that is not known yet.
+fn filled(form: &str, foreign_id: Option<&str>, ticket: TicketId, unit: &Unit) -> Option<String> {
+    let ticket = ticket.to_string();
+    let known = Known { id: foreign_id, host: Some(unit.address.domain()), ticket: Some(&ticket) };
+    unit.dialect.fill(form, known, &unit.parameters)
 }
 
 fn remember(thread: &mut Vec<MessageId>, id: MessageId) {
@@ -299,15 +302,10 @@ fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String)
             | Template::Solution
             | Template::Unsolved
     );
-    // A ticket that goes on to another unit does not take along what is attached to the mail that sends it on.
-    let is_new = draft.events.iter().any(|(_, event)| *event == Event::Opened);
-    let carries = carries && (template != Template::Dispatch || is_new);
     let Some(case) = draft.case.filter(|_| carries) else { return (Vec::new(), String::new()) };
-    // The form of a helpdesk holds its internal diary and its ids.
-    let own_form = |attachment: &&Attachment| case.unit.is_some() && form::is_form(attachment);
     let mut room = draft.policy.limits.passed_on_bytes;
     let (mut kept, mut left) = (Vec::new(), Vec::new());
-    for attachment in case.mail.attachments.iter().filter(|attachment| !own_form(attachment)) {
+    for attachment in &case.mail.attachments {
         match room.checked_sub(attachment.bytes.len()) {
             Some(rest) => {
                 room = rest;

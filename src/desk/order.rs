@@ -86,7 +86,11 @@ fn reopen(draft: &mut Draft<'_>, actor: &Actor, text: &str) -> Result<(), String
         let hint = if status.is_open() { "there is nothing to reopen" } else { "open a new ticket that names it" };
         return Err(format!("ticket {id} is {status}, {hint}"));
     }
-    draft.reopen();
+    draft.status(Status::Reopened);
+    draft.ticket.ended = None;
+    if let Some(unit) = draft.ticket.unit.clone() {
+        draft.leg_state(&unit, LegState::Sent);
+    }
     draft.fact(actor, Event::Reopened { text: text.to_owned() });
     Ok(())
 }

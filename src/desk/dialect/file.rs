@@ -1,5 +1,5 @@
-//! The dialect file as written: its TOML form, and what is wrong with it. It refuses unknown keys, unbounded patterns,
-//! and rules that would let an automatic mark alone decide what a mail means.
+//! The dialect file as written: its TOML form. It is read piece by piece in [`source`](super::source); what the form alone
+//! can't forbid is found in [`check`](super::check).
 
 use std::collections::BTreeMap;
 
@@ -7,38 +7,19 @@ use serde::Deserialize;
 
 use super::{BlockForm, Kind, Pace, TagForm};
 
-/// Something wrong in a dialect file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DialectProblem {
-    /// Line of the file, from 1, where known.
-    pub line: Option<usize>,
-    /// Path of the key: `mail.resolved.when.subject`.
-    pub key: String,
-    /// What is wrong, and what to write instead.
-    pub message: String,
-}
-
 /// A whole dialect file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default)]
 pub struct File {
     pub about: String,
-    #[serde(default)]
     pub advice: String,
-    #[serde(default)]
     pub parameters: BTreeMap<String, ParameterSpec>,
     /// Signs of the system, each with its certainty; the highest that holds counts.
-    #[serde(default)]
     pub recognise: Vec<Sign>,
     /// Places of the foreign id, in order.
-    #[serde(default)]
     pub id: Vec<Place>,
     /// What mails mean; the first rule that holds decides.
-    #[serde(default)]
     pub mail: Vec<Rule>,
-    #[serde(default)]
     pub text: Text,
-    #[serde(default)]
     pub write: Write,
 }
 
@@ -47,6 +28,8 @@ pub struct File {
 #[serde(deny_unknown_fields)]
 pub struct ParameterSpec {
     pub about: String,
+    /// A value such as a unit would give.
+    pub example: String,
     /// Taken where the unit gives none.
     pub default: Option<String>,
     /// Whether `check` asks for it.
@@ -69,15 +52,23 @@ pub struct When {
     /// Header name to pattern.
     #[serde(default)]
     pub header: BTreeMap<String, Patterns>,
+    /// Headers that are not there.
+    #[serde(default)]
+    pub no_header: Vec<String>,
     pub subject: Option<Patterns>,
-    /// The whole shown text.
+    /// The newest text, without quote and signature.
     pub text: Option<Patterns>,
+    /// The whole shown text.
+    pub whole: Option<Patterns>,
     pub message_id: Option<Patterns>,
+    /// One of these holds.
+    #[serde(default)]
+    pub any: Vec<When>,
 }
 
 /// One pattern, or several of which one must match.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a pattern in '…', or a list of them")]
 pub enum Patterns {
     One(String),
     Any(Vec<String>),
@@ -95,7 +86,7 @@ impl Patterns {
 
 /// A place in which the foreign id stands. Exactly one of the keys.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Place {
     /// In a header: `{ name, pattern }`.
     Header {
@@ -107,7 +98,33 @@ pub enum Place {
     Reference(String),
     ReplyTo(String),
     Subject(String),
+    /// In the whole shown text.
     Text(String),
+}
+
+impl Place {
+    /// The pattern of the place.
+    pub fn pattern(&self) -> &String {
+        match self {
+            Self::Header { pattern, .. }
+            | Self::MessageId(pattern)
+            | Self::Reference(pattern)
+            | Self::ReplyTo(pattern)
+            | Self::Subject(pattern)
+            | Self::Text(pattern) => pattern,
+        }
+    }
+}
+
+/// Where the text of a solution is, when the rule's mail carries none apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SolutionText {
+    /// What the unit last wrote to the user; this mail only says that it was the solution.
+    LastPublic,
+    /// The mail's newest text; without one, what the unit last wrote to the user.
+    #[default]
+    Newest,
 }
 
 /// What a mail means.
@@ -123,6 +140,8 @@ pub struct Rule {
     /// The helpdesk's internal comment.
     #[serde(default)]
     pub internal: bool,
+    #[serde(default)]
+    pub solution: SolutionText,
     /// Where the solution's text begins: the line behind the first that matches.
     pub solution_after: Option<String>,
     /// And ends: before the first line that matches.
@@ -133,15 +152,15 @@ pub struct Rule {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Text {
+    /// What matches goes, wherever it stands.
+    #[serde(default)]
+    pub cut: Vec<String>,
     /// The line that matches goes, with everything above it.
     #[serde(default)]
     pub cut_above: Vec<String>,
     /// The line that matches goes, with everything below it.
     #[serde(default)]
     pub cut_below: Vec<String>,
-    /// Lines that go.
-    #[serde(default)]
-    pub drop_lines: Vec<String>,
     /// The desk's tag in the text counts, since this system strips subjects.
     #[serde(default)]
     pub tag_in_body: bool,
@@ -155,12 +174,18 @@ pub struct Write {
     pub tag: TagForm,
     /// Its own tag, `[{tag} #{id}]`.
     pub own_tag: Option<String>,
+    /// `Re: ` goes in front once its id is known.
+    #[serde(default)]
+    pub re: bool,
     #[serde(default)]
     pub block: BlockForm,
     /// A made-up Message-ID for `In-Reply-To`.
     pub in_reply_to: Option<String>,
     #[serde(default)]
     pub quote_last: bool,
+    /// Further header fields.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
     #[serde(default)]
     pub leave_out: Vec<String>,
     /// Recipient once the foreign id is known.
@@ -169,44 +194,4 @@ pub struct Write {
     /// What it reads as an id of its own, in any subject.
     #[serde(default)]
     pub reads_as_id: Vec<String>,
-}
-
-/// Headers that only say "a program wrote this"; they never decide alone what a mail means.
-const AUTOMATIC_MARKS: [&str; 6] =
-    ["auto-submitted", "precedence", "x-auto-response-suppress", "x-loop", "x-autoreply", "return-path"];
-
-/// Reads the TOML and finds what its form alone can't forbid.
-pub fn read(toml_text: &str) -> Result<File, Vec<DialectProblem>> {
-    let file: File = toml::from_str(toml_text).map_err(|error| {
-        let line = error.span().map(|span| toml_text[..span.start.min(toml_text.len())].matches('\n').count() + 1);
-        vec![DialectProblem { line, key: String::new(), message: error.message().to_owned() }]
-    })?;
-    let mut problems = Vec::new();
-    for rule in &file.mail {
-        if is_empty(&rule.when) || only_automatic(&rule.when) {
-            problems.push(DialectProblem {
-                line: line_of(toml_text, &rule.name),
-                key: format!("mail.{}.when", rule.name),
-                message: "an automatic mark alone says nothing about the meaning, add a subject, a text or a header of the system".to_owned(),
-            });
-        }
-    }
-    if problems.is_empty() { Ok(file) } else { Err(problems) }
-}
-
-fn is_empty(when: &When) -> bool {
-    when.header.is_empty() && when.subject.is_none() && when.text.is_none() && when.message_id.is_none()
-}
-
-fn only_automatic(when: &When) -> bool {
-    let is_mark = |name: &String| {
-        let name = name.to_lowercase();
-        AUTOMATIC_MARKS.contains(&name.as_str()) || name.starts_with("list-")
-    };
-    when.subject.is_none() && when.text.is_none() && when.message_id.is_none() && when.header.keys().all(is_mark)
-}
-
-fn line_of(text: &str, name: &str) -> Option<usize> {
-    let wanted = format!("name = \"{name}\"");
-    text.lines().position(|line| line.trim() == wanted).map(|line| line + 1)
 }

@@ -4,8 +4,13 @@
 //! never decides the meaning, and a missing acknowledgement is a normal state. The file's form is described in
 //! `config/dialects/README.md`.
 
+mod check;
 mod file;
+mod pattern;
 mod reader;
+mod source;
+mod template;
+mod writer;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -13,9 +18,12 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::mail::Mail;
-use reader::Compiled;
+use reader::Reader;
+use source::Source;
 
-pub use file::{DialectProblem, ParameterSpec};
+pub use file::ParameterSpec;
+pub use source::DialectProblem;
+pub use writer::Known;
 
 /// What a helpdesk's mail means for the ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -66,6 +74,10 @@ pub struct Reading {
     pub internal: bool,
     /// The solution's text, where the mail carries it apart from the newest text.
     pub solution: Option<String>,
+    /// The mail only says that it is solved: what the unit last wrote to the user is the solution, before this mail's text.
+    pub last_public: bool,
+    /// What the rule's patterns caught beside the id: `unit` (handed over to whom), `reason` (of a refusal).
+    pub values: BTreeMap<String, String>,
     /// The newest text without this system's boilerplate.
     pub text: String,
     /// The helpdesk strips subjects and headers, so a desk tag in the body counts.
@@ -84,6 +96,10 @@ pub struct Writing {
     pub block: BlockForm,
     /// What `In-Reply-To` names.
     pub thread: ThreadForm,
+    /// The subject begins with `Re: ` once the foreign id is known.
+    pub re: bool,
+    /// Further header fields, name and template.
+    pub headers: Vec<(String, String)>,
     /// The helpdesk's last mail is quoted at the bottom (watermarks of ServiceNow and Salesforce).
     pub quote_last: bool,
     /// Header fields that must not be in mail to it (`References`, `X-GGUS-Ticket`, …).
@@ -142,7 +158,8 @@ pub struct Pace {
 pub struct Dialect {
     /// Name of its file without the ending.
     pub name: String,
-    compiled: Compiled,
+    reader: Reader,
+    writing: Writing,
 }
 
 /// Names and texts of the dialect files that are built in.
@@ -164,55 +181,88 @@ pub fn built_in() -> BTreeMap<String, Arc<Dialect>> {
 }
 
 impl Dialect {
-    /// Compiles a dialect file; every problem of it at once.
+    /// Compiles a dialect file; every problem of it at once, in the order of its lines.
     pub fn parse(name: &str, toml_text: &str) -> Result<Self, Vec<DialectProblem>> {
-        let file = file::read(toml_text)?;
-        Ok(Self { name: name.to_owned(), compiled: Compiled::new(file)? })
+        let (file, mut source) = Source::read(toml_text);
+        let patterns = check::check(&file, &mut source);
+        if !source.problems.is_empty() {
+            source.problems.sort_by_key(|problem| problem.line);
+            return Err(source.problems);
+        }
+        let writing = Writing::of(&file.write);
+        Ok(Self { name: name.to_owned(), reader: Reader { file, patterns }, writing })
     }
 
     /// Reads a mail of this helpdesk. `newest` is the text without quote and signature.
     pub fn read(&self, mail: &Mail, newest: &str, parameters: &Parameters) -> Reading {
-        self.compiled.read(mail, newest, parameters)
+        self.reader.read(mail, newest, parameters)
     }
 
     /// How certain it is that a mail comes from this system, 0 to 100.
     pub fn recognise(&self, mail: &Mail) -> u8 {
-        self.compiled.recognise(mail)
+        self.reader.recognise(mail)
     }
 
     /// How mail to this helpdesk must look.
     pub fn writing(&self) -> &Writing {
-        &self.compiled.writing
+        &self.writing
     }
 
     /// The helpdesk's own tag for the subject, `[rt.infn.example #4711]`; `None` where it has none, or a parameter that
     /// it needs is not given.
     pub fn own_tag(&self, foreign_id: &str, parameters: &Parameters) -> Option<String> {
-        self.compiled.own_tag(foreign_id, parameters)
+        let known = Known { id: Some(foreign_id), ..Known::default() };
+        self.fill(self.reader.file.write.own_tag.as_ref()?, known, parameters)
+    }
+
+    /// Fills one of the templates of [`Writing`]; `None` where something in it is not known.
+    pub fn fill(&self, form: &str, known: Known<'_>, parameters: &Parameters) -> Option<String> {
+        writer::fill(&self.reader, form, known, parameters)
     }
 
     /// A title in which nothing reads as an id of this helpdesk: a blank breaks what would.
-    pub fn defuse(&self, title: &str) -> String {
-        self.compiled.defuse(title)
+    pub fn defuse(&self, title: &str, parameters: &Parameters) -> String {
+        writer::defuse(&self.reader, title, parameters)
     }
 
     /// A text without this helpdesk's own tags.
     pub fn cut_own_tags(&self, text: &str, parameters: &Parameters) -> String {
-        self.compiled.cut_own_tags(text, parameters)
+        writer::cut_own_tags(&self.reader, text, parameters)
     }
 
     /// What it is, in a line.
     pub fn about(&self) -> &str {
-        &self.compiled.file.about
+        &self.reader.file.about
     }
 
     /// What to tell the helpdesk's administrator.
     pub fn advice(&self) -> &str {
-        &self.compiled.file.advice
+        &self.reader.file.advice
     }
 
     /// The parameters that a unit may or must give.
     pub fn parameters(&self) -> &BTreeMap<String, ParameterSpec> {
-        &self.compiled.file.parameters
+        &self.reader.file.parameters
+    }
+
+    /// Names of the rules that say what mails mean, in their order.
+    pub fn rules(&self) -> impl Iterator<Item = &str> {
+        self.reader.file.mail.iter().map(|rule| rule.name.as_str())
+    }
+}
+
+impl Writing {
+    fn of(write: &file::Write) -> Self {
+        Self {
+            tag: write.tag,
+            block: write.block,
+            thread: write.in_reply_to.clone().map_or(ThreadForm::LastMail, ThreadForm::Made),
+            re: write.re,
+            headers: write.headers.clone().into_iter().collect(),
+            quote_last: write.quote_last,
+            leave_out: write.leave_out.clone(),
+            to: write.to.clone(),
+            pace: write.pace,
+        }
     }
 }

@@ -1,276 +1,212 @@
-//! A dialect file compiled, and applied to mails. Every pattern is linear (no look-around, no back-references) and bounded
-//! in size; every input is bounded in length.
+//! A dialect file applied to a mail: who wrote it, what it means, which id it carries. Every input is bounded in length, and
+//! so is the number of matches that are looked at.
 
 use std::collections::BTreeMap;
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Captures, Regex};
 
-use super::file::{DialectProblem, File, Patterns, Place, Rule, Sign, When};
-use super::{Parameters, Reading, ThreadForm, Writing};
+use super::check::Compiled;
+use super::file::{File, Patterns, Place, Rule, SolutionText, When};
+use super::{Parameters, Reading};
+use crate::desk::tag::normalise;
 use crate::mail::Mail;
 
-/// Memory that one compiled pattern may take, in bytes.
-const PATTERN_BYTES: usize = 1 << 20;
 /// Characters of a subject or header that are looked at.
-const LINE: usize = 1_000;
+const LINE_CHARS: usize = 1_000;
 /// Bytes of a text that are looked at.
-const TEXT: usize = 64 << 10;
-/// How often a title is broken before it is given up.
-const DEFUSES: usize = 20;
+const TEXT_BYTES: usize = 64 << 10;
+/// Matches of one pattern that are looked at for one that fits the parameters; also header fields of one name.
+const MATCHES: usize = 50;
+/// Characters of an id.
+const ID_CHARS: usize = 100;
 
-/// A compiled dialect.
-#[derive(Clone, Debug)]
-pub struct Compiled {
-    pub file: File,
-    pub writing: Writing,
-    patterns: BTreeMap<String, Regex>,
+/// What groups of patterns caught, by name.
+type Caught = BTreeMap<String, String>;
+
+/// A mail as far as a dialect looks at it.
+struct View<'a> {
+    mail: &'a Mail,
+    subject: String,
+    newest: &'a str,
+    whole: &'a str,
+    parameters: &'a Parameters,
 }
 
-impl Compiled {
-    /// Compiles every pattern; all that are wrong at once.
-    pub fn new(file: File) -> Result<Self, Vec<DialectProblem>> {
-        let mut patterns = BTreeMap::new();
-        let mut problems = Vec::new();
-        for (key, source) in sources(&file) {
-            match RegexBuilder::new(source).size_limit(PATTERN_BYTES).multi_line(true).build() {
-                Ok(pattern) => drop(patterns.insert(source.clone(), pattern)),
-                Err(error) => {
-                    problems.push(DialectProblem { line: None, key, message: format!("{source:?}: {error}") })
-                }
-            }
-        }
-        let write = &file.write;
-        let writing = Writing {
-            tag: write.tag,
-            block: write.block,
-            thread: write.in_reply_to.clone().map_or(ThreadForm::LastMail, ThreadForm::Made),
-            quote_last: write.quote_last,
-            leave_out: write.leave_out.clone(),
-            to: write.to.clone(),
-            pace: write.pace,
-        };
-        if problems.is_empty() { Ok(Self { file, writing, patterns }) } else { Err(problems) }
+impl<'a> View<'a> {
+    fn new(mail: &'a Mail, newest: &'a str, parameters: &'a Parameters) -> Self {
+        let (newest, whole) = (bounded(newest), bounded(&mail.text));
+        Self { mail, subject: normalise(line(&mail.subject)), newest, whole, parameters }
     }
+}
 
+/// A dialect's file with its compiled patterns.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pub file: File,
+    pub patterns: Compiled,
+}
+
+impl Reader {
     /// The highest certainty of a sign that holds.
     pub fn recognise(&self, mail: &Mail) -> u8 {
-        let holding = self.file.recognise.iter().filter(|sign| self.holds(&sign.when, mail, &Parameters::new()));
+        let nothing = Parameters::new();
+        let view = View::new(mail, &mail.text, &nothing);
+        let holding = self.file.recognise.iter().filter(|sign| self.holds(&sign.when, &view, &mut Caught::new()));
         holding.map(|sign| sign.certainty).max().unwrap_or_default()
     }
 
     /// Reads one mail.
     pub fn read(&self, mail: &Mail, newest: &str, parameters: &Parameters) -> Reading {
-        let rule = self.file.mail.iter().find(|rule| {
-            let barred = rule.unless.as_ref().is_some_and(|when| self.holds(when, mail, parameters));
-            !barred && self.holds(&rule.when, mail, parameters)
-        });
-        Reading {
-            kind: rule.map(|rule| rule.kind),
-            rule: rule.map(|rule| rule.name.clone()).unwrap_or_default(),
-            foreign_id: self.foreign_id(mail, parameters),
-            internal: rule.is_some_and(|rule| rule.internal),
-            solution: rule.and_then(|rule| self.solution(rule, &mail.text)),
+        let view = View::new(mail, newest, parameters);
+        let undecided = Reading {
+            foreign_id: self.foreign_id(&view),
             text: self.without_boilerplate(newest),
             tag_in_body: self.file.text.tag_in_body,
+            ..Reading::default()
+        };
+        let decided = self.file.mail.iter().find_map(|rule| Some((rule, self.caught_by(rule, &view)?)));
+        let Some((rule, mut values)) = decided else { return undecided };
+        let caught = values.remove("id").filter(|id| is_id(id));
+        Reading {
+            kind: Some(rule.kind),
+            rule: rule.name.clone(),
+            foreign_id: caught.or(undecided.foreign_id),
+            internal: rule.internal,
+            solution: self.solution(rule, view.whole),
+            last_public: rule.solution == SolutionText::LastPublic,
+            values,
+            ..undecided
         }
     }
 
-    fn pattern(&self, source: &str) -> Option<&Regex> {
-        self.patterns.get(source)
+    /// What the rule's patterns caught, where it holds.
+    fn caught_by(&self, rule: &Rule, view: &View<'_>) -> Option<Caught> {
+        let mut caught = Caught::new();
+        let holds = self.holds(&rule.when, view, &mut caught)
+            && !rule.unless.as_ref().is_some_and(|when| self.holds(when, view, &mut Caught::new()));
+        holds.then_some(caught)
     }
 
-    fn holds(&self, when: &When, mail: &Mail, parameters: &Parameters) -> bool {
-        let any = |patterns: &Patterns, text: &str| {
-            let text = bounded(text, TEXT);
-            let mut compiled = patterns.iter().filter_map(|source| self.pattern(source));
-            compiled.any(|pattern| pattern.captures_iter(text).any(|found| self.agrees(pattern, &found, parameters)))
+    fn holds(&self, when: &When, view: &View<'_>, caught: &mut Caught) -> bool {
+        let mail = view.mail;
+        let mut matches = |patterns: &Option<Patterns>, text: &str| {
+            patterns.as_ref().is_none_or(|patterns| self.one_matches(patterns, text, view.parameters, caught))
         };
-        let line = |patterns: &Patterns, text: &str| any(patterns, bounded(text, LINE));
-        when.header.iter().all(|(name, patterns)| mail.headers_named(name).any(|value| line(patterns, value)))
-            && when.subject.as_ref().is_none_or(|patterns| line(patterns, &mail.subject))
-            && when.text.as_ref().is_none_or(|patterns| any(patterns, &mail.text))
-            && when
-                .message_id
-                .as_ref()
-                .is_none_or(|patterns| mail.message_id.as_ref().is_some_and(|id| line(patterns, id.as_str())))
+        matches(&when.subject, &view.subject)
+            && matches(&when.message_id, mail.message_id.as_ref().map_or("", |id| line(id.as_str())))
+            && matches(&when.text, view.newest)
+            && matches(&when.whole, view.whole)
+            && when.no_header.iter().all(|name| mail.header(name).is_none())
+            && when.header.iter().all(|(name, patterns)| {
+                let mut values = mail.headers_named(name).take(MATCHES);
+                values.any(|value| self.one_matches(patterns, line(value), view.parameters, caught))
+            })
+            && (when.any.is_empty() || when.any.iter().any(|one| self.holds(one, view, caught)))
     }
 
-    /// Every group that is named like a parameter has one of the parameter's values.
-    fn agrees(&self, pattern: &Regex, found: &Captures<'_>, parameters: &Parameters) -> bool {
+    fn one_matches(&self, patterns: &Patterns, text: &str, parameters: &Parameters, caught: &mut Caught) -> bool {
+        let compiled = patterns.iter().filter_map(|source| self.patterns.get(source));
+        let mut found = compiled.filter_map(|pattern| Some((pattern, self.first(pattern, text, parameters)?)));
+        let Some((pattern, found)) = found.next() else { return false };
+        let named = pattern.capture_names().flatten().filter(|name| !self.file.parameters.contains_key(*name));
+        let values = named.filter_map(|name| Some((name.to_owned(), found.name(name)?.as_str().trim().to_owned())));
+        caught.extend(values);
+        true
+    }
+
+    /// The first match whose groups have the unit's values.
+    fn first<'t>(&self, pattern: &Regex, text: &'t str, parameters: &Parameters) -> Option<Captures<'t>> {
+        pattern.captures_iter(text).take(MATCHES).find(|found| self.agrees(pattern, found, parameters, false))
+    }
+
+    /// Whether every group that is named like a parameter has one of its values. Where there is no value, `open` says
+    /// whether anything may stand there: what belongs to this helpdesk is not known then.
+    pub fn agrees(&self, pattern: &Regex, found: &Captures<'_>, parameters: &Parameters, open: bool) -> bool {
         let mut named = pattern.capture_names().flatten().filter_map(|name| Some((name, found.name(name)?.as_str())));
-        named.all(|(name, value)| match self.parameter(name, parameters) {
-            Some(allowed) => allowed.split(',').any(|one| one.trim().to_lowercase() == value.trim().to_lowercase()),
-            None => true,
+        named.all(|(name, value)| match self.value(name, parameters) {
+            Some(allowed) => allowed.split(',').any(|one| comparable(one) == comparable(value)),
+            None => open || !self.file.parameters.contains_key(name),
         })
     }
 
-    fn parameter<'a>(&'a self, name: &str, parameters: &'a Parameters) -> Option<&'a str> {
+    /// The unit's value of a parameter, or its default.
+    pub fn value<'a>(&'a self, name: &str, parameters: &'a Parameters) -> Option<&'a str> {
         let spec = self.file.parameters.get(name)?;
         parameters.get(name).or(spec.default.as_ref()).map(String::as_str)
     }
 
-    fn foreign_id(&self, mail: &Mail, parameters: &Parameters) -> Option<String> {
-        self.file.id.iter().find_map(|place| match place {
-            Place::Header { name, pattern } => {
-                mail.headers_named(name).find_map(|value| self.id_in(pattern, value, parameters))
-            }
-            Place::Subject(pattern) => self.id_in(pattern, &mail.subject, parameters),
-            Place::Text(pattern) => self.id_in(pattern, &mail.text, parameters),
-            Place::MessageId(pattern) => self.id_in(pattern, mail.message_id.as_ref()?.as_str(), parameters),
-            Place::ReplyTo(pattern) => {
-                mail.reply_to.iter().find_map(|mailbox| self.id_in(pattern, mailbox.address.as_str(), parameters))
-            }
-            Place::Reference(pattern) => {
-                let mut named = mail.in_reply_to.iter().chain(mail.references.iter().rev());
-                named.find_map(|id| self.id_in(pattern, id.as_str(), parameters))
-            }
-        })
+    fn foreign_id(&self, view: &View<'_>) -> Option<String> {
+        self.file.id.iter().find_map(|place| self.id_at(place, view))
     }
 
-    fn id_in(&self, source: &str, text: &str, parameters: &Parameters) -> Option<String> {
-        let pattern = self.pattern(source)?;
-        let mut all =
-            pattern.captures_iter(bounded(text, TEXT)).filter(|found| self.agrees(pattern, found, parameters));
-        let found = all.find_map(|found| found.name("id").or(found.get(1)).map(|id| id.as_str().to_owned()));
-        found.filter(|id| !id.is_empty())
+    fn id_at(&self, place: &Place, view: &View<'_>) -> Option<String> {
+        let pattern = self.patterns.get(place.pattern())?;
+        let id_in = |text: &str| {
+            let found = self.first(pattern, text, view.parameters)?;
+            Some(found.name("id")?.as_str().trim().to_owned()).filter(|id| is_id(id))
+        };
+        let mail = view.mail;
+        match place {
+            Place::Header { name, .. } => mail.headers_named(name).take(MATCHES).find_map(|value| id_in(line(value))),
+            Place::MessageId(_) => id_in(line(mail.message_id.as_ref()?.as_str())),
+            Place::Reference(_) => {
+                let named = mail.in_reply_to.iter().chain(mail.references.iter().rev());
+                named.take(MATCHES).find_map(|id| id_in(line(id.as_str())))
+            }
+            Place::ReplyTo(_) => {
+                mail.reply_to.iter().take(MATCHES).find_map(|mailbox| id_in(line(mailbox.address.as_str())))
+            }
+            Place::Subject(_) => id_in(&view.subject),
+            Place::Text(_) => id_in(view.whole),
+        }
     }
 
     fn solution(&self, rule: &Rule, text: &str) -> Option<String> {
-        let after = self.pattern(rule.solution_after.as_ref()?)?;
-        let until = rule.solution_until.as_ref().and_then(|source| self.pattern(source));
-        let lines = bounded(text, TEXT).lines().skip_while(|line| !after.is_match(line)).skip(1);
+        let after = self.patterns.get(rule.solution_after.as_ref()?)?;
+        let until = rule.solution_until.as_ref().and_then(|source| self.patterns.get(source));
+        let lines = text.lines().skip_while(|line| !after.is_match(line)).skip(1);
         let kept: Vec<&str> = lines.take_while(|line| until.is_none_or(|until| !until.is_match(line))).collect();
-        let text = kept.join("\n").trim().to_owned();
-        (!text.is_empty()).then_some(text)
+        Some(kept.join("\n").trim().to_owned()).filter(|text| !text.is_empty())
     }
 
+    /// The text without what the system wraps around it.
     fn without_boilerplate(&self, newest: &str) -> String {
         let cuts = &self.file.text;
-        let hits = |sources: &[String], line: &str| {
-            let mut compiled = sources.iter().filter_map(|source| self.pattern(source));
-            compiled.any(|pattern| pattern.is_match(bounded(line, LINE)))
-        };
-        let lines: Vec<&str> = newest.lines().collect();
-        let start = lines.iter().rposition(|line| hits(&cuts.cut_above, line)).map_or(0, |at| at + 1);
-        let end =
-            lines[start..].iter().position(|line| hits(&cuts.cut_below, line)).map_or(lines.len(), |at| start + at);
-        let kept = lines[start..end].iter().filter(|line| !hits(&cuts.drop_lines, line));
-        kept.copied().collect::<Vec<_>>().join("\n").trim().to_owned()
-    }
-
-    /// Fills `{id}` and the parameters; `None` where one is missing.
-    pub fn own_tag(&self, foreign_id: &str, parameters: &Parameters) -> Option<String> {
-        let mut tag = self.file.write.own_tag.clone()?;
-        for name in self.file.parameters.keys() {
-            let place = format!("{{{name}}}");
-            if tag.contains(&place) {
-                let value = self.parameter(name, parameters)?.split(',').next()?;
-                tag = tag.replace(&place, value.trim());
-            }
-        }
-        Some(tag.replace("{id}", foreign_id))
-    }
-
-    /// Breaks what this helpdesk would read as an id of its own.
-    pub fn defuse(&self, title: &str) -> String {
-        let mut title = title.to_owned();
-        for _ in 0..DEFUSES {
-            let mut readers = self.file.write.reads_as_id.iter().filter_map(|source| self.pattern(source));
-            let Some(hit) = readers.find_map(|pattern| pattern.find(&title)) else { return title };
-            // The blank goes before the first digit of what matched: no system reads its number apart from its mark.
-            let digit = title[hit.range()].find(|c: char| c.is_ascii_digit()).map_or(hit.end(), |at| hit.start() + at);
-            title.insert(digit, ' ');
-            if hit_still(&self.patterns, &self.file.write.reads_as_id, &title) {
-                title = title.replacen(['#', '['], " ", 1);
-            }
-        }
-        title
-    }
-
-    /// Takes out every string in which this helpdesk's id stands in its own tag.
-    pub fn cut_own_tags(&self, text: &str, parameters: &Parameters) -> String {
-        let sources = self.file.id.iter().filter_map(|place| match place {
-            Place::Subject(source) => self.pattern(source),
-            _ => None,
+        let bare = self.compiled(&cuts.cut).fold(newest.to_owned(), |text, pattern| {
+            if pattern.is_match(&text) { pattern.replace_all(&text, "").into_owned() } else { text }
         });
-        sources.fold(text.to_owned(), |text, pattern| {
-            let keep = |found: &Captures<'_>| {
-                let own = self.agrees(pattern, found, parameters);
-                if own { String::new() } else { found[0].to_owned() }
-            };
-            let cut = pattern.replace_all(&text, keep);
-            if cut == text { text } else { tidy(&cut) }
-        })
+        let hits = |sources: &[String], text: &str| self.compiled(sources).any(|pattern| pattern.is_match(line(text)));
+        let lines: Vec<&str> = bare.lines().collect();
+        let start = lines.iter().rposition(|line| hits(&cuts.cut_above, line)).map_or(0, |at| at + 1);
+        let rest = &lines[start..];
+        let end = rest.iter().position(|line| hits(&cuts.cut_below, line)).unwrap_or(rest.len());
+        rest[..end].join("\n").trim().to_owned()
+    }
+
+    fn compiled(&self, sources: &[String]) -> impl Iterator<Item = &Regex> {
+        sources.iter().filter_map(|source| self.patterns.get(source))
     }
 }
 
-fn hit_still(patterns: &BTreeMap<String, Regex>, sources: &[String], title: &str) -> bool {
-    sources.iter().filter_map(|source| patterns.get(source)).any(|pattern| pattern.is_match(title))
+/// Hooks are compared without case and without what divides them from the number.
+fn comparable(value: &str) -> String {
+    value.trim().trim_end_matches(':').trim_end().to_lowercase()
 }
 
-/// Blanks that a cut left behind, line by line.
-fn tidy(text: &str) -> String {
-    let line = |line: &str| {
-        let indent = line.len() - line.trim_start().len();
-        let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
-        format!("{}{words}", &line[..indent])
-    };
-    text.lines().map(line).collect::<Vec<_>>().join("\n").trim().to_owned()
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().count() <= ID_CHARS && !id.contains(char::is_control)
 }
 
-fn bounded(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
+/// The beginning of a header or subject.
+fn line(text: &str) -> &str {
+    text.char_indices().nth(LINE_CHARS).map_or(text, |(at, _)| &text[..at])
+}
+
+/// The beginning of a text.
+fn bounded(text: &str) -> &str {
+    let mut end = text.len().min(TEXT_BYTES);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     &text[..end]
-}
-
-/// Every pattern of a file with the path of its key.
-fn sources(file: &File) -> Vec<(String, &String)> {
-    let mut all: Vec<(String, &String)> = Vec::new();
-    for (at, Sign { when, .. }) in file.recognise.iter().enumerate() {
-        of_when(&format!("recognise.{at}.when"), when, &mut all);
-    }
-    for (at, place) in file.id.iter().enumerate() {
-        let (Place::Header { pattern, .. }
-        | Place::MessageId(pattern)
-        | Place::Reference(pattern)
-        | Place::ReplyTo(pattern)
-        | Place::Subject(pattern)
-        | Place::Text(pattern)) = place;
-        all.push((format!("id.{at}"), pattern));
-    }
-    for rule in &file.mail {
-        of_when(&format!("mail.{}.when", rule.name), &rule.when, &mut all);
-        if let Some(when) = &rule.unless {
-            of_when(&format!("mail.{}.unless", rule.name), when, &mut all);
-        }
-        let bounds = [("solution_after", &rule.solution_after), ("solution_until", &rule.solution_until)];
-        all.extend(
-            bounds
-                .into_iter()
-                .filter_map(|(key, source)| Some((format!("mail.{}.{key}", rule.name), source.as_ref()?))),
-        );
-    }
-    let text = &file.text;
-    let lists = [
-        ("text.cut_above", &text.cut_above),
-        ("text.cut_below", &text.cut_below),
-        ("text.drop_lines", &text.drop_lines),
-        ("write.reads_as_id", &file.write.reads_as_id),
-    ];
-    for (key, list) in lists {
-        all.extend(list.iter().map(|source| (key.to_owned(), source)));
-    }
-    all
-}
-
-fn of_when<'a>(key: &str, when: &'a When, all: &mut Vec<(String, &'a String)>) {
-    for (name, patterns) in &when.header {
-        all.extend(patterns.iter().map(|source| (format!("{key}.header.{name}"), source)));
-    }
-    for (name, patterns) in [("subject", &when.subject), ("text", &when.text), ("message_id", &when.message_id)] {
-        all.extend(patterns.iter().flat_map(Patterns::iter).map(|source| (format!("{key}.{name}"), source)));
-    }
 }
