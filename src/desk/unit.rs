@@ -90,9 +90,12 @@ fn late(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit, wishes: &[Wish], te
     } else {
         draft.because(Reason::TicketEnded { ticket: id, status });
     }
-    // A helpdesk that closes its local ticket, as it was told to, says so; that is no late text.
+    // A helpdesk that closes its local ticket, as it was told to, says so; that is no late text. Nor is it one when its
+    // system takes no more mail for what it has closed.
+    let by_hand = !case.controls.lines.is_empty();
     let writes = |wish: &Wish| match wish {
         Wish::Accept | Wish::Nothing(_) => false,
+        Wish::Refuse(_) => by_hand,
         Wish::Solve(text) | Wish::Unsolve(text) => is_news(draft, case, text.as_deref()),
         _ => true,
     };
@@ -116,13 +119,11 @@ fn fulfil(draft: &mut Draft<'_>, unit: &Unit, wish: Wish, text: &str) {
     let actor = Actor::Unit(unit.name.clone());
     match wish {
         Wish::Accept => accept(draft, unit, &actor),
-        Wish::Ask(question) if question.is_empty() => {
-            draft.note(format!("{} asked for a reply without asking anything.", unit.name))
-        }
-        Wish::Ask(question) => {
+        Wish::Ask if text.is_empty() => draft.note(format!("{} asked for a reply without asking anything.", unit.name)),
+        Wish::Ask => {
             draft.status(Status::WaitingForReply);
             engage(draft, unit);
-            draft.fact(&actor, Event::Asked { unit: unit.name.clone(), text: question });
+            draft.fact(&actor, Event::Asked { unit: unit.name.clone(), text: text.to_owned() });
         }
         Wish::Comment(visibility) => comment(draft, unit, visibility, text),
         Wish::HandOver(target) => hand_over(draft, unit, &actor, &target, text),

@@ -16,8 +16,7 @@ use crate::mail::form::{self, Field};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     Accept,
-    /// A question to the submitter.
-    Ask(String),
+    Ask,
     Comment(Visibility),
     HandOver(String),
     Hold,
@@ -37,7 +36,7 @@ pub fn public_text(case: &Case<'_>, unit: &Unit) -> String {
 pub fn wishes(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Vec<Wish> {
     let mut wishes = written(case, text);
     if wishes.is_empty() {
-        wishes = formed(draft, case, text);
+        wishes = formed(draft, case);
     }
     if wishes.is_empty() {
         wishes.push(meant(draft, case, unit, text));
@@ -50,7 +49,6 @@ fn without_own_tags(wish: Wish, unit: &Unit) -> Wish {
     let cut = |text: String| unit.dialect.cut_own_tags(&text, &unit.parameters).trim().to_owned();
     let kept = |text: Option<String>| text.map(cut).filter(|text| !text.is_empty());
     match wish {
-        Wish::Ask(question) => Wish::Ask(cut(question)),
         Wish::Refuse(reason) => Wish::Refuse(cut(reason)),
         Wish::Solve(solution) => Wish::Solve(kept(solution)),
         Wish::Unsolve(reason) => Wish::Unsolve(kept(reason)),
@@ -83,7 +81,7 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
             Control::Status(AskedStatus::WaitingForReply) if internal => {
                 Some(Wish::Nothing("an internal question is put to nobody".to_owned()))
             }
-            Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask(text.to_owned())),
+            Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask),
             Control::Status(AskedStatus::Verified) => Some(Wish::Nothing("only the user can verify".to_owned())),
             Control::Internal | Control::LocalId(_) | Control::Solution(_) | Control::Wake(_) => None,
         });
@@ -108,7 +106,7 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
 }
 
 /// The fields of a machine form.
-fn formed(draft: &Draft<'_>, case: &Case<'_>, text: &str) -> Vec<Wish> {
+fn formed(draft: &Draft<'_>, case: &Case<'_>) -> Vec<Wish> {
     let fields = &case.form.fields;
     let solution = fields.get(&Field::DetailedSolution).or(fields.get(&Field::ShortSolution)).cloned();
     let status = fields.get(&Field::Status).and_then(|text| form::status_named(text)).and_then(Status::from_words);
@@ -118,9 +116,7 @@ fn formed(draft: &Draft<'_>, case: &Case<'_>, text: &str) -> Vec<Wish> {
         Some(Status::Unsolved) => wishes.push(Wish::Unsolve(solution)),
         Some(Status::InProgress) => wishes.push(Wish::Accept),
         Some(Status::OnHold) => wishes.push(Wish::Hold),
-        Some(Status::WaitingForReply) => {
-            wishes.push(Wish::Ask(fields.get(&Field::PublicDiary).map_or(text, String::as_str).to_owned()))
-        }
+        Some(Status::WaitingForReply) => wishes.push(Wish::Ask),
         _ if solution.is_some() => wishes.push(Wish::Solve(solution)),
         _ => {}
     }
@@ -128,8 +124,7 @@ fn formed(draft: &Draft<'_>, case: &Case<'_>, text: &str) -> Vec<Wish> {
     if let Some(target) = fields.get(&Field::ResponsibleUnit).filter(|name| current.as_ref() != Some(name)) {
         wishes.push(Wish::HandOver(target.clone()));
     }
-    let asks = matches!(wishes.first(), Some(Wish::Ask(_)));
-    if fields.contains_key(&Field::PublicDiary) && !asks {
+    if fields.contains_key(&Field::PublicDiary) {
         wishes.push(Wish::Comment(Visibility::Public));
     }
     if fields.contains_key(&Field::InternalDiary) {
@@ -142,16 +137,19 @@ fn formed(draft: &Draft<'_>, case: &Case<'_>, text: &str) -> Vec<Wish> {
 fn meant(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Wish {
     let newest = Some(text.to_owned()).filter(|text| !text.is_empty());
     let last_public = || draft.ticket.leg(&unit.name).and_then(|leg| leg.last_public.clone());
-    let solution = || case.reading.solution.clone().or_else(|| newest.clone()).or_else(last_public);
+    let written = || newest.clone().filter(|_| !case.reading.last_public || last_public().is_none());
+    let solution = || case.reading.solution.clone().or_else(written).or_else(last_public);
+    let caught = |name: &str| case.reading.values.get(name).cloned();
     match case.reading.kind {
         Some(Kind::Acknowledgement) => Wish::Nothing("the helpdesk has it".to_owned()),
         Some(Kind::Ignore) => Wish::Nothing("nothing to the ticket".to_owned()),
         Some(Kind::Accepted) => Wish::Accept,
-        Some(Kind::Question) => Wish::Ask(text.to_owned()),
-        Some(Kind::Refused) => Wish::Refuse(text.to_owned()),
+        Some(Kind::Question) => Wish::Ask,
+        Some(Kind::Refused) => Wish::Refuse(caught("reason").unwrap_or_else(|| text.to_owned())),
         Some(Kind::Solved) => Wish::Solve(solution()),
         Some(Kind::Unsolved) => Wish::Unsolve(solution()),
-        Some(Kind::HandedOver | Kind::Reopened) => Wish::Comment(Visibility::Internal),
+        Some(Kind::HandedOver) => caught("unit").map_or(Wish::Comment(Visibility::Internal), Wish::HandOver),
+        Some(Kind::Reopened) => Wish::Comment(Visibility::Internal),
         None if case.signals.automatic() => Wish::Nothing("no person wrote it".to_owned()),
         Some(Kind::Comment) | None => plain_reply(draft, case, unit, newest),
     }
