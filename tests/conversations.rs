@@ -116,6 +116,7 @@ impl World {
             "assign" => Act::Assign { unit: UnitName(text), text: None },
             "close" => Act::Close,
             "comment" => Act::Comment { text, public: true },
+            "hold" => Act::Hold { wake: (!rest.is_empty()).then(|| rest.parse().unwrap()) },
             "note" => Act::Comment { text, public: false },
             "reopen" => Act::Reopen { text },
             "solve" => Act::Solve { text },

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::case::Case;
-use super::decision::{Decision, Recipient, Understood, Verdict};
+use super::decision::{Decision, Outbound, Recipient, Understood, Verdict};
 use super::draft::Draft;
 use super::event::{Actor, Event};
 use super::inquiry::{Letter, Snapshot};
@@ -54,7 +54,23 @@ pub fn decide(policy: &Policy, case: &Case<'_>, report: &Report, snapshot: &Snap
             draft.note(format!("An unproven report says that mail {number} was not delivered."));
         }
     }
-    draft.finish(Verdict::Report, understood(case, Some(id)))
+    let notices = match (about, letter) {
+        (Some(_), Some(letter)) if report.delivery == Delivery::Failed => of_triage(policy, case, letter, report),
+        _ => Vec::new(),
+    };
+    let mut decision = draft.finish(Verdict::Report, understood(case, Some(id)));
+    decision.outbound.extend(notices);
+    decision
+}
+
+/// Where the triaging unit itself can't be reached, the operators are told: nobody else is left.
+fn of_triage(policy: &Policy, case: &Case<'_>, letter: &Letter, report: &Report) -> Vec<Outbound> {
+    if letter.recipient != Recipient::Unit(policy.default_unit.clone()) {
+        return Vec::new();
+    }
+    let why = report.diagnostic.as_deref().or(report.status.as_deref()).unwrap_or("no reason was given");
+    let text = format!("Mail to {}, at {}, could not be delivered: {why}", policy.default_unit, letter.to);
+    letter::to_operators(policy, &text, &format!("failed.{}", case.mail.digest.0))
 }
 
 /// A mail that our relay gave up, or that was refused for good.
@@ -119,7 +135,7 @@ fn failed(draft: &mut Draft<'_>, number: u32, letter: &Letter, report: Report) {
     let event = Event::DeliveryFailed { number, recipient: letter.to.to_string(), report };
     match &letter.recipient {
         Recipient::Unit(unit) if *unit != draft.policy.default_unit => unreachable_unit(draft, unit),
-        // TPM itself can't be reached: its own notice could not either. Operators see it in the outbox and in status.
+        // TPM itself can't be reached: its own notice could not either. Operators are told instead.
         Recipient::Unit(_) => {
             return draft.fact(&Actor::Desk, Event::Flagged { why: format!("Mail to {} fails.", letter.to) });
         }

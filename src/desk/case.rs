@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::dialect::{Kind, Reading};
 use super::inquiry::Inquiry;
+use super::open;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, AddressTag};
 use super::ticket::TicketId;
@@ -114,20 +115,22 @@ impl<'a> Case<'a> {
             message_ids: keys.strangers.iter().take(Inquiry::MOST_KEYS).cloned().collect(),
             foreign_ids: keys.foreign_id.iter().cloned().collect(),
             letters: letters.take(Inquiry::MOST_KEYS).collect(),
-            correspondent: self.mail.sender().cloned(),
+            correspondent: open::correspondent(policy, self),
             body_print: self.body_print(),
             hour_ago: before(now, SignedDuration::from_hours(1)),
             repeats_since: before(now, policy.limits.repeat_window),
         }
     }
 
-    /// Print of sender and text, blanks and digits aside; `None` where there is no text to compare.
+    /// Print of sender and text, blanks and digits aside; `None` where there is no text to compare. What the mail can
+    /// prove is part of it: an unproven mail does not make a repeat of the proven one.
     pub fn body_print(&self) -> Option<Digest> {
         let sender = self.mail.sender()?.key();
         let letters: String =
             self.reading.text.to_lowercase().chars().filter(|c| !c.is_whitespace() && !c.is_numeric()).collect();
         (!letters.is_empty()).then(|| {
-            let hash = Sha256::new().chain_update(sender).chain_update("\n").chain_update(letters).finalize();
+            let proof = format!("{:?} {}", self.alignment, self.mail.author.plain && !self.keys.tokens.is_empty());
+            let hash = Sha256::new().chain_update(format!("{sender}\n{proof}\n{letters}")).finalize();
             Digest(hash.iter().map(|byte| format!("{byte:02x}")).collect())
         })
     }

@@ -14,7 +14,7 @@ use super::guard;
 use super::inquiry::Snapshot;
 use super::matching::{self, Match};
 use super::open;
-use super::policy::{Policy, Unit};
+use super::policy::{Policy, ReplyMeans, Unit};
 use super::speak::{self, Role, Speaker};
 use super::ticket::{Ticket, TicketId};
 use super::trail::{KeyKind, Reason};
@@ -79,7 +79,7 @@ fn on_known(
         draft.note(format!("The mail also names ticket {other}."));
     }
     let understood = |verdict_ticket| understood(case, Some((key, verdict_ticket)), &speaker);
-    if speaker.role != Role::Stranger && is_repeat(case, snapshot, ticket, &speaker) {
+    if is_repeat(policy, case, snapshot, ticket, &speaker) {
         let mut trail = draft.trail;
         trail.push(Reason::Repeated);
         return Decision {
@@ -185,10 +185,19 @@ fn unverified(draft: &mut Draft<'_>, case: &Case<'_>, speaker: &Speaker) -> Verd
 }
 
 /// A repeated text is kept once. An answer that is waited for, and a helpdesk's sign, are no repeats.
-fn is_repeat(case: &Case<'_>, snapshot: &Snapshot, ticket: &Ticket, speaker: &Speaker) -> bool {
-    let awaited = match speaker.role {
-        Role::Unit(_) => case.reading.kind.is_some_and(|kind| kind != Kind::Comment) || !case.controls.lines.is_empty(),
-        _ => ticket.status == super::ticket::Status::WaitingForReply || !ticket.status.is_open(),
+fn is_repeat(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, ticket: &Ticket, speaker: &Speaker) -> bool {
+    let awaited = match &speaker.role {
+        Role::Unit(name) => {
+            let owes = ticket.leg(name).is_some_and(|leg| leg.owes_solution);
+            let solves = policy.units.get(name).is_some_and(|unit| unit.reply == ReplyMeans::Solution);
+            let signs = case.reading.kind.is_some_and(|kind| kind != Kind::Comment);
+            let asks = signs || !case.controls.lines.is_empty() || !case.form.places.is_empty();
+            asks || (ticket.status.is_open() && (owes || solves))
+        }
+        Role::Stranger => false,
+        Role::Copy | Role::Submitter => {
+            ticket.status == super::ticket::Status::WaitingForReply || !ticket.status.is_open()
+        }
     };
     !awaited && snapshot.repeats.contains(&ticket.id)
 }

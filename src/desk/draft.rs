@@ -80,6 +80,18 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Opens an ended ticket again: the unit that had it works on, under the ids that it gave.
+    pub fn reopen(&mut self) {
+        self.status(Status::Reopened);
+        self.ticket.ended = None;
+        let Some(unit) = self.ticket.unit.clone() else { return };
+        let known = self.ticket.leg(&unit).is_some_and(|leg| leg.foreign_id().is_some());
+        self.leg_state(&unit, if known { LegState::Acknowledged } else { LegState::Sent });
+        if let Some(leg) = self.ticket.leg_mut(&unit) {
+            leg.said.clear();
+        }
+    }
+
     /// Gives the ticket to a unit: a leg is made, or an ended one begins again with the ids that it had.
     pub fn assign(&mut self, actor: &Actor, unit: &UnitName, why: &str) {
         let now = self.now;

@@ -30,7 +30,8 @@ pub fn before_matching(
     if case.form.refused {
         return quarantine(trail, "its XML form holds a DTD or an entity");
     }
-    if case.mail.sender().is_none() {
+    // A delivery report counts by the address that it comes to, whoever signs it.
+    if case.mail.sender().is_none() && case.report.is_none() {
         trail.push(Reason::NoAuthor);
         return quarantine(trail, "nobody can be answered");
     }

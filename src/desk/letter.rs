@@ -6,12 +6,12 @@
 use super::decision::{Automatic, Outbound, Recipient, Template, Words};
 use super::dialect::{BlockForm, Known, TagForm, ThreadForm};
 use super::draft::Draft;
-use super::event::Actor;
+use super::event::{Actor, Event};
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, Party};
 use super::ticket::{Ticket, TicketId};
 use crate::mail::block;
-use crate::mail::form::Field;
+use crate::mail::form::{self, Field};
 use crate::mail::language::Language;
 use crate::mail::{Address, Attachment, MessageId};
 
@@ -63,15 +63,22 @@ pub fn to_unit(
 pub fn to_submitter(draft: &mut Draft<'_>, template: Template, text: &str, author: &Actor) -> Option<Outbound> {
     let policy = draft.policy;
     let origin = draft.ticket.origin.clone();
-    let helpdesk = origin.as_ref().and_then(|origin| policy.units.get(origin.unit.as_ref()?));
+    let brought_by = origin.as_ref().and_then(|origin| policy.units.get(origin.unit.as_ref()?));
+    let foreign_id = origin.as_ref().filter(|_| brought_by.is_some()).and_then(|origin| origin.foreign_id.as_deref());
+    // A helpdesk's address is a helpdesk's, also where nothing proved that the ticket is its own.
+    let mailbox = draft.ticket.submitter.mailbox().clone();
+    let helpdesk = brought_by.or_else(|| policy.units_of(&mailbox).next());
     let mut mail = match helpdesk {
-        Some(unit) => helpdesk_mail(draft, unit, origin.as_ref()?.foreign_id.as_deref(), template, text, author),
+        Some(unit) => helpdesk_mail(draft, unit, foreign_id, template, text, author),
         None => person_mail(draft, draft.ticket.submitter.language, template, text, author),
     };
     let submitter = &mut draft.ticket.submitter;
-    mail.to = submitter.mailbox().clone();
+    mail.to = mailbox.clone();
     mail.to_name = submitter.name.clone();
-    mail.in_reply_to = submitter.thread.last().cloned();
+    // A helpdesk may know the ids of its own mails only.
+    let theirs = |id: &&MessageId| tag::read_message_id(&policy.desk, id).is_none();
+    let last_of_theirs = submitter.thread.iter().rev().find(theirs).filter(|_| helpdesk.is_some());
+    mail.in_reply_to = last_of_theirs.or(submitter.thread.last()).cloned();
     mail.references = submitter.thread.clone();
     remember(&mut submitter.thread, mail.message_id.clone());
     let party = Party::User(submitter.address.clone());
@@ -302,10 +309,15 @@ fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String)
             | Template::Solution
             | Template::Unsolved
     );
+    // A ticket that goes on to another unit does not take along what is attached to the mail that sends it on.
+    let is_new = draft.events.iter().any(|(_, event)| *event == Event::Opened);
+    let carries = carries && (template != Template::Dispatch || is_new);
     let Some(case) = draft.case.filter(|_| carries) else { return (Vec::new(), String::new()) };
+    // The form of a helpdesk holds its internal diary and its ids.
+    let own_form = |attachment: &&Attachment| case.unit.is_some() && form::is_form(attachment);
     let mut room = draft.policy.limits.passed_on_bytes;
     let (mut kept, mut left) = (Vec::new(), Vec::new());
-    for attachment in &case.mail.attachments {
+    for attachment in case.mail.attachments.iter().filter(|attachment| !own_form(attachment)) {
         match room.checked_sub(attachment.bytes.len()) {
             Some(rest) => {
                 room = rest;

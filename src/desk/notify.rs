@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
 use super::leg::Notice;
 use super::letter;
+use super::open;
 use super::policy::UnitName;
 use super::trail::Reason;
 
@@ -84,7 +85,7 @@ fn comment(draft: &mut Draft<'_>, actor: &Actor, text: &str, mails: &mut Vec<Out
     if !matches!(actor, Actor::User(_)) {
         to_users(draft, Template::Comment, actor, text, mails);
     }
-    if !matches!(actor, Actor::Unit(_)) {
+    if !matches!(actor, Actor::Unit(unit) if draft.ticket.unit.as_ref() == Some(unit)) {
         to_current_unit(draft, Template::CommentUnit, text, actor, mails);
     }
 }
@@ -109,7 +110,11 @@ fn reopened(draft: &mut Draft<'_>, actor: &Actor, text: &str, mails: &mut Vec<Ou
     }
     to_current_unit(draft, Template::ReopenedUnit, text, actor, mails);
     if draft.ticket.unit.as_ref() != Some(&draft.policy.default_unit) {
-        tpm(draft, "The user was not content with the solution and has reopened the ticket.", mails);
+        let why = match actor {
+            Actor::Operator(name) => format!("{name} of the desk has reopened the ticket."),
+            _ => "The user was not content with the solution and has reopened the ticket.".to_owned(),
+        };
+        tpm(draft, &why, mails);
     }
 }
 
@@ -183,7 +188,7 @@ fn limit_reached(draft: &Draft<'_>, mail: &Outbound, mails: &[Outbound]) -> Opti
     let limited = |other: &&Outbound| other.template.is_limited();
     let here = mails.iter().filter(limited).count() as u32;
     let in_ticket = draft.snapshot.answers_in_ticket.get(&draft.ticket.id).copied().unwrap_or_default() + here;
-    let is_correspondent = draft.case.and_then(|case| case.mail.sender()).is_some_and(|sender| *sender == mail.to);
+    let correspondent = draft.case.and_then(|case| open::correspondent(draft.policy, case));
     if let Recipient::Unit(unit) = &mail.recipient
         && draft.ticket.leg(unit).is_some_and(|leg| leg.manual)
     {
@@ -193,6 +198,6 @@ fn limit_reached(draft: &Draft<'_>, mail: &Outbound, mails: &[Outbound]) -> Opti
         return Some(format!("{in_ticket} automatic mails in this ticket within an hour"));
     }
     let to_them = draft.snapshot.answers_to_correspondent;
-    (is_correspondent && to_them >= limits.answers_per_correspondent)
+    (correspondent.as_ref() == Some(&mail.to) && to_them >= limits.answers_per_correspondent)
         .then(|| format!("{to_them} automatic mails to this address within an hour"))
 }

@@ -8,7 +8,7 @@ use super::event::{Actor, Event};
 use super::inquiry::Snapshot;
 use super::policy::{Policy, Unit};
 use super::route::{self, Facts};
-use super::speak::{Role, Speaker};
+use super::speak::{self, Role, Speaker};
 use super::ticket::{Origin, Priority, Status, Submitter, Ticket, TicketId, TicketType};
 use super::title;
 use super::trail::Reason;
@@ -56,7 +56,7 @@ fn ticket_of(
 ) -> Ticket {
     let form = &case.form;
     let (subject, full) = title_of(policy, case);
-    let description = description(case, full);
+    let description = without_own_tags(case, description(case, full));
     let unit = matches!(speaker.role, Role::Unit(_)).then_some(case.unit).flatten();
     let (cc, cc_unconfirmed) = copies(policy, case, speaker);
     Ticket {
@@ -94,11 +94,16 @@ fn ticket_of(
 /// own tags are not part of a title that it brings.
 fn title_of(policy: &Policy, case: &Case<'_>) -> (String, Option<String>) {
     let subject = case.form.fields.get(&Field::Subject).unwrap_or(&case.form.subject);
-    let subject = match case.unit {
-        Some(unit) => unit.dialect.cut_own_tags(subject, &unit.parameters),
-        None => subject.clone(),
-    };
+    let subject = without_own_tags(case, subject.clone());
     title::title(&policy.desk.tags, &subject, case.prose())
+}
+
+/// The ticket goes on to others: the tags of the helpdesk that brings it stay behind, in the text as in the title.
+fn without_own_tags(case: &Case<'_>, text: String) -> String {
+    match case.unit {
+        Some(unit) => unit.dialect.cut_own_tags(&text, &unit.parameters),
+        None => text,
+    }
 }
 
 /// The whole text: quotes and signature are only folded when shown, a forwarded mail is content.
@@ -129,6 +134,7 @@ fn submitter(policy: &Policy, case: &Case<'_>, speaker: &Speaker, unit: Option<&
     let is_portal =
         mail.sender().is_some_and(|sender| policy.desk.portals.iter().any(|pattern| pattern.matches(sender)));
     let named = fields.get(&Field::SubmitterMail).filter(|_| is_portal).and_then(|text| Address::parse(text));
+    let named = named.filter(|address| !policy.desk.is_own(address));
     let given_name = fields.get(&Field::SubmitterName).cloned();
     let (address, name) = match (named, author) {
         (Some(address), _) => (address, given_name),
@@ -147,6 +153,12 @@ fn submitter(policy: &Policy, case: &Case<'_>, speaker: &Speaker, unit: Option<&
         thread: mail.message_id.iter().cloned().collect::<Vec<MessageId>>(),
         language: language.unwrap_or(policy.desk.language),
     }
+}
+
+/// The address that a receipt for this mail would go to: by it the answers to one correspondent are counted.
+pub fn correspondent(policy: &Policy, case: &Case<'_>) -> Option<Address> {
+    case.mail.sender()?;
+    Some(submitter(policy, case, &speak::on_new(policy, case), None, "").mailbox().clone())
 }
 
 /// `Reply-To`, where it can be believed: proven mail, or the author's own domain; never the desk or a unit.

@@ -86,11 +86,7 @@ fn reopen(draft: &mut Draft<'_>, actor: &Actor, text: &str) -> Result<(), String
         let hint = if status.is_open() { "there is nothing to reopen" } else { "open a new ticket that names it" };
         return Err(format!("ticket {id} is {status}, {hint}"));
     }
-    draft.status(Status::Reopened);
-    draft.ticket.ended = None;
-    if let Some(unit) = draft.ticket.unit.clone() {
-        draft.leg_state(&unit, LegState::Sent);
-    }
+    draft.reopen();
     draft.fact(actor, Event::Reopened { text: text.to_owned() });
     Ok(())
 }

@@ -119,11 +119,13 @@ fn fulfil(draft: &mut Draft<'_>, unit: &Unit, wish: Wish, text: &str) {
     let actor = Actor::Unit(unit.name.clone());
     match wish {
         Wish::Accept => accept(draft, unit, &actor),
-        Wish::Ask if text.is_empty() => draft.note(format!("{} asked for a reply without asking anything.", unit.name)),
-        Wish::Ask => {
+        Wish::Ask(question) if question.is_empty() => {
+            draft.note(format!("{} asked for a reply without asking anything.", unit.name))
+        }
+        Wish::Ask(question) => {
             draft.status(Status::WaitingForReply);
             engage(draft, unit);
-            draft.fact(&actor, Event::Asked { unit: unit.name.clone(), text: text.to_owned() });
+            draft.fact(&actor, Event::Asked { unit: unit.name.clone(), text: question });
         }
         Wish::Comment(visibility) => comment(draft, unit, visibility, text),
         Wish::HandOver(target) => hand_over(draft, unit, &actor, &target, text),

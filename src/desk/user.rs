@@ -5,7 +5,6 @@ use super::decision::Verdict;
 use super::dialect::Kind;
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
-use super::leg::LegState;
 use super::ticket::{Status, Ticket};
 use super::workdays;
 use crate::mail::control::{AskedStatus, Control};
@@ -125,14 +124,6 @@ fn on_ended(draft: &mut Draft<'_>, actor: &Actor, text: &str, own: bool) {
         draft.keep(actor, Visibility::Internal, text);
         return draft.flag("Somebody who gets copies wrote after the solution.");
     }
-    draft.status(Status::Reopened);
-    draft.ticket.ended = None;
-    if let Some(unit) = draft.ticket.unit.clone() {
-        let known = draft.ticket.leg(&unit).is_some_and(|leg| leg.foreign_id().is_some());
-        draft.leg_state(&unit, if known { LegState::Acknowledged } else { LegState::Sent });
-        if let Some(leg) = draft.ticket.leg_mut(&unit) {
-            leg.said.clear();
-        }
-    }
+    draft.reopen();
     draft.fact(actor, Event::Reopened { text: text.to_owned() });
 }

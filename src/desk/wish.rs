@@ -16,7 +16,8 @@ use crate::mail::form::{self, Field};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wish {
     Accept,
-    Ask,
+    /// A question to the submitter.
+    Ask(String),
     Comment(Visibility),
     HandOver(String),
     Hold,
@@ -36,7 +37,7 @@ pub fn public_text(case: &Case<'_>, unit: &Unit) -> String {
 pub fn wishes(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Vec<Wish> {
     let mut wishes = written(case, text);
     if wishes.is_empty() {
-        wishes = formed(draft, case);
+        wishes = formed(draft, case, text);
     }
     if wishes.is_empty() {
         wishes.push(meant(draft, case, unit, text));
@@ -49,6 +50,7 @@ fn without_own_tags(wish: Wish, unit: &Unit) -> Wish {
     let cut = |text: String| unit.dialect.cut_own_tags(&text, &unit.parameters).trim().to_owned();
     let kept = |text: Option<String>| text.map(cut).filter(|text| !text.is_empty());
     match wish {
+        Wish::Ask(question) => Wish::Ask(cut(question)),
         Wish::Refuse(reason) => Wish::Refuse(cut(reason)),
         Wish::Solve(solution) => Wish::Solve(kept(solution)),
         Wish::Unsolve(reason) => Wish::Unsolve(kept(reason)),
@@ -81,7 +83,7 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
             Control::Status(AskedStatus::WaitingForReply) if internal => {
                 Some(Wish::Nothing("an internal question is put to nobody".to_owned()))
             }
-            Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask),
+            Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask(text.to_owned())),
             Control::Status(AskedStatus::Verified) => Some(Wish::Nothing("only the user can verify".to_owned())),
             Control::Internal | Control::LocalId(_) | Control::Solution(_) | Control::Wake(_) => None,
         });
@@ -106,7 +108,7 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
 }
 
 /// The fields of a machine form.
-fn formed(draft: &Draft<'_>, case: &Case<'_>) -> Vec<Wish> {
+fn formed(draft: &Draft<'_>, case: &Case<'_>, text: &str) -> Vec<Wish> {
     let fields = &case.form.fields;
     let solution = fields.get(&Field::DetailedSolution).or(fields.get(&Field::ShortSolution)).cloned();
     let status = fields.get(&Field::Status).and_then(|text| form::status_named(text)).and_then(Status::from_words);
@@ -116,7 +118,9 @@ fn formed(draft: &Draft<'_>, case: &Case<'_>) -> Vec<Wish> {
         Some(Status::Unsolved) => wishes.push(Wish::Unsolve(solution)),
         Some(Status::InProgress) => wishes.push(Wish::Accept),
         Some(Status::OnHold) => wishes.push(Wish::Hold),
-        Some(Status::WaitingForReply) => wishes.push(Wish::Ask),
+        Some(Status::WaitingForReply) => {
+            wishes.push(Wish::Ask(fields.get(&Field::PublicDiary).map_or(text, String::as_str).to_owned()))
+        }
         _ if solution.is_some() => wishes.push(Wish::Solve(solution)),
         _ => {}
     }
@@ -124,7 +128,8 @@ fn formed(draft: &Draft<'_>, case: &Case<'_>) -> Vec<Wish> {
     if let Some(target) = fields.get(&Field::ResponsibleUnit).filter(|name| current.as_ref() != Some(name)) {
         wishes.push(Wish::HandOver(target.clone()));
     }
-    if fields.contains_key(&Field::PublicDiary) {
+    let asks = matches!(wishes.first(), Some(Wish::Ask(_)));
+    if fields.contains_key(&Field::PublicDiary) && !asks {
         wishes.push(Wish::Comment(Visibility::Public));
     }
     if fields.contains_key(&Field::InternalDiary) {
@@ -144,7 +149,7 @@ fn meant(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Wish {
         Some(Kind::Acknowledgement) => Wish::Nothing("the helpdesk has it".to_owned()),
         Some(Kind::Ignore) => Wish::Nothing("nothing to the ticket".to_owned()),
         Some(Kind::Accepted) => Wish::Accept,
-        Some(Kind::Question) => Wish::Ask,
+        Some(Kind::Question) => Wish::Ask(text.to_owned()),
         Some(Kind::Refused) => Wish::Refuse(caught("reason").unwrap_or_else(|| text.to_owned())),
         Some(Kind::Solved) => Wish::Solve(solution()),
         Some(Kind::Unsolved) => Wish::Unsolve(solution()),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::message::Mail;
+use super::message::{Attachment, Mail};
 use super::{lines, reply};
 
 pub(super) use block::{is_machine_name, key_line};
@@ -119,6 +119,11 @@ pub fn forms(mail: &Mail, newest: &str) -> Form {
     gathered.read(Place::Subject, pairs);
     let parts = [own.as_str(), forwarded].into_iter().filter(|part| !part.trim().is_empty());
     Form { prose: parts.collect::<Vec<_>>().join("\n\n"), subject, ..gathered.form }
+}
+
+/// Whether an attachment is a form of its own, well or badly made: it is read, and what it says is its sender's and ours.
+pub fn is_form(attachment: &Attachment) -> bool {
+    !matches!(xml::read_attachment(attachment), xml::Outcome::NoTicket)
 }
 
 /// The merged form, while it is being put together from the strongest place to the weakest.
