@@ -63,6 +63,7 @@ impl<'a> Draft<'a> {
         if from != to {
             self.because(Reason::StatusChange { from, to });
             self.ticket.status = to;
+            self.ticket.wake = self.ticket.wake.filter(|_| to == Status::OnHold);
         }
     }
 

@@ -86,6 +86,9 @@ pub struct Leg {
     pub since: Timestamp,
     /// The unit said "solved" without a text and was asked for it: its next text is the solution.
     pub owes_solution: bool,
+    /// What it owes is the reason of an "unsolved".
+    #[serde(default)]
+    pub owes_reason: bool,
     /// The unit's last public text: where a helpdesk says "resolved" without a text, this is the solution.
     pub last_public: Option<String>,
 }
@@ -104,6 +107,7 @@ impl Leg {
             manual: false,
             since: now,
             owes_solution: false,
+            owes_reason: false,
             last_public: None,
         }
     }

@@ -138,7 +138,7 @@ fn fulfil(draft: &mut Draft<'_>, unit: &Unit, wish: Wish, text: &str) {
         Wish::Unsolve(Some(reason)) => end(draft, unit, &actor, Status::Unsolved, reason),
         Wish::Solve(None) | Wish::Unsolve(None) => {
             if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
-                leg.owes_solution = true;
+                (leg.owes_solution, leg.owes_reason) = (true, wish == Wish::Unsolve(None));
             }
             draft.keep_status("a solution needs a text");
             draft.fact(&actor, Event::SolutionWithoutText { unit: unit.name.clone() });

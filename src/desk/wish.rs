@@ -163,10 +163,10 @@ fn meant(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Wish {
 /// What a person of the unit wrote without a sign: a comment, or the solution that is owed or that the unit's setting
 /// makes of it.
 fn plain_reply(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, newest: Option<String>) -> Wish {
-    let owes = draft.ticket.leg(&unit.name).is_some_and(|leg| leg.owes_solution);
-    let answers = owes || unit.reply == ReplyMeans::Solution;
+    let owing = draft.ticket.leg(&unit.name).filter(|leg| leg.owes_solution);
+    let answers = owing.is_some() || unit.reply == ReplyMeans::Solution;
     if answers && !case.reading.internal && newest.is_some() {
-        return Wish::Solve(newest);
+        return if owing.is_some_and(|leg| leg.owes_reason) { Wish::Unsolve(newest) } else { Wish::Solve(newest) };
     }
     Wish::Comment(visibility(case, unit))
 }
