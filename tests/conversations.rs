@@ -3,9 +3,10 @@
 //!
 //! A file is a list of blocks. `> who` opens a mail (raw, up to a line with a single dot), `$ command` an order of a
 //! person, `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
-//! `< template to recipient: subject` for each mail sent. `? N has …` and `? N lacks …` look into mail number N,
-//! `? trail has …` into the reasons, `? events has …` into the facts, `? ticket has …` into the ticket as JSON, and
-//! `? sent has …` into the list of mails that the last input made; `? sent none` says that there is none.
+//! `< template to recipient: subject` for each mail sent. `? N has …` and `? N lacks …` look into mail number N and what
+//! is attached to it, `? trail has …` into the reasons, `? events has …` into the facts, `? ticket has …` into the
+//! ticket as JSON, and `? sent has …` into the list of mails that the last input made; `? sent none` says that there is
+//! none.
 //!
 //! In a mail `{id N}` is the Message-ID of sent mail N, `{reply N}` its Reply-To, `{envelope N}` its envelope sender.
 
@@ -174,10 +175,12 @@ impl World {
                     &self.sent[number.parse::<usize>().unwrap_or_else(|_| panic!("{place}: {claim}")) - 1];
                 let attached: Vec<&str> =
                     outbound.attachments.iter().map(|attachment| attachment.name.as_str()).collect();
+                let inside = outbound.attachments.iter().map(|one| String::from_utf8_lossy(&one.bytes).into_owned());
                 format!(
-                    "{text}\nenvelope: <{}>\nattached: {}",
+                    "{text}\nenvelope: <{}>\nattached: {}\n{}",
                     outbound.envelope_sender.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    attached.join(", ")
+                    attached.join(", "),
+                    inside.collect::<Vec<_>>().join("\n")
                 )
             }
         };

@@ -4,14 +4,14 @@
 //! a person unasked says that a machine sent it (RFC 3834).
 
 use super::decision::{Automatic, Outbound, Recipient, Template, Words};
-use super::dialect::{BlockForm, Known, TagForm, ThreadForm};
+use super::dialect::{Known, TagForm, ThreadForm};
 use super::draft::Draft;
 use super::event::{Actor, Event};
+use super::machine;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, Party};
 use super::ticket::{Ticket, TicketId};
-use crate::mail::block;
-use crate::mail::form::{self, Field};
+use crate::mail::form;
 use crate::mail::language::Language;
 use crate::mail::{Address, Attachment, MessageId};
 
@@ -72,6 +72,7 @@ pub fn to_submitter(draft: &mut Draft<'_>, template: Template, text: &str, autho
         Some(unit) => helpdesk_mail(draft, unit, foreign_id, template, text, author),
         None => person_mail(draft, draft.ticket.submitter.language, template, text, author),
     };
+    mail.attachments.extend(brought_by.and_then(|unit| machine::of_end(&draft.ticket, unit, template, text)));
     let submitter = &mut draft.ticket.submitter;
     mail.to = mailbox.clone();
     mail.to_name = submitter.name.clone();
@@ -171,7 +172,7 @@ fn helpdesk_mail(
     let filled_in = |form: &String| filled(form, foreign_id, draft.ticket.id, unit);
     mail.headers = writing.headers.iter().filter_map(|(name, form)| Some((name.clone(), filled_in(form)?))).collect();
     mail.words.foreign_id = foreign_id.unwrap_or_default().to_owned();
-    (mail.words.block, mail.attachments) = machine_form(draft, unit, template, mail.attachments);
+    (mail.words.block, mail.attachments) = machine::of_dispatch(draft, unit, template, mail.attachments);
     mail
 }
 
@@ -335,60 +336,4 @@ fn size(bytes: usize) -> String {
         0..=0xf_ffff => format!("{} KiB", bytes.div_ceil(1 << 10)),
         _ => format!("{} MiB", bytes.div_ceil(1 << 20)),
     }
-}
-
-/// The ticket's fields in the form that the helpdesk reads: lines for the text, or an XML attachment.
-fn machine_form(
-    draft: &Draft<'_>,
-    unit: &Unit,
-    template: Template,
-    mut attachments: Vec<Attachment>,
-) -> (String, Vec<Attachment>) {
-    let ticket = &draft.ticket;
-    if template != Template::Dispatch {
-        return (String::new(), attachments);
-    }
-    match unit.dialect.writing().block {
-        BlockForm::None => (String::new(), attachments),
-        BlockForm::Lines => (block::write_lines(&fields(ticket)), attachments),
-        BlockForm::Xml => {
-            let mut all = fields(ticket);
-            all.push((Field::Status, ticket.status.words().to_owned()));
-            all.push((Field::Description, cut_description(draft)));
-            let bytes = block::write_xml(&all).into_bytes();
-            let name = format!("ticket-{}.xml", ticket.id);
-            attachments.insert(0, Attachment { name, media_type: "application/xml".to_owned(), bytes });
-            (block::write_lines(&fields(ticket)), attachments)
-        }
-    }
-}
-
-/// The fields of a dispatch. Status and description are not among them: a helpdesk that echoes the lines must not be
-/// read as one that changes them.
-fn fields(ticket: &Ticket) -> Vec<(Field, String)> {
-    let origin = ticket.origin.as_ref();
-    let values = [
-        (Field::RequestId, Some(ticket.id.to_string())),
-        (Field::SubmitterName, ticket.submitter.name.clone()),
-        (Field::SubmitterMail, Some(ticket.submitter.address.to_string())),
-        (Field::Vo, ticket.vo.clone()),
-        (Field::Site, ticket.site.clone()),
-        (Field::TypeOfProblem, ticket.type_of_problem.clone()),
-        (Field::Priority, Some(ticket.priority.words().to_owned())),
-        (Field::TicketType, Some(ticket.kind.words().to_owned())),
-        (Field::TimeOfProblem, ticket.time_of_problem.clone()),
-        (Field::OriginSystem, origin.map(|origin| origin.system.clone())),
-        (Field::ResponsibleUnit, ticket.unit.as_ref().map(ToString::to_string)),
-    ];
-    values.into_iter().filter_map(|(field, value)| value.map(|value| (field, value))).collect()
-}
-
-/// A peer that reads the XML form takes no more than a set number of characters; the mail's text has all of them.
-fn cut_description(draft: &Draft<'_>) -> String {
-    let (text, most) = (&draft.ticket.description, draft.policy.limits.xml_description_chars);
-    if text.chars().count() <= most {
-        return text.clone();
-    }
-    let mark = "\n[cut here, the whole text is in the mail]";
-    text.chars().take(most.saturating_sub(mark.len())).chain(mark.chars()).collect()
 }

@@ -15,6 +15,7 @@ pub mod guard;
 pub mod inquiry;
 pub mod leg;
 pub mod letter;
+pub mod machine;
 pub mod matching;
 pub mod notify;
 pub mod open;
