@@ -94,7 +94,9 @@ fn on_known(
             None => unverified(&mut draft, case, &speaker),
         },
         Role::Submitter | Role::Copy => {
-            thread(&mut draft.ticket.submitter.thread, case.mail.message_id.as_ref());
+            if speaker.role == Role::Submitter {
+                thread(&mut draft.ticket.submitter.thread, case.mail.message_id.as_ref());
+            }
             origin_id(&mut draft, case);
             match user::apply(&mut draft, case, &speaker.actor(case), speaker.role == Role::Submitter) {
                 UserAct::Done(verdict) => verdict,
