@@ -1,6 +1,7 @@
 //! A dialect file applied to a mail: who wrote it, what it means, which id it carries. Every input is bounded in length, and
 //! so is the number of matches that are looked at.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use regex::{Captures, Regex};
@@ -15,10 +16,14 @@ use crate::mail::Mail;
 const LINE_CHARS: usize = 1_000;
 /// Bytes of a text that are looked at.
 const TEXT_BYTES: usize = 64 << 10;
-/// Matches of one pattern that are looked at for one that fits the parameters; also header fields of one name.
+/// Matches of one pattern that are looked at for one that fits the parameters; also header fields of one name, attachments.
 const MATCHES: usize = 50;
 /// Characters of an id.
 const ID_CHARS: usize = 100;
+
+/// How an attached form begins, and how many of them are looked at.
+const FORM: &[u8] = b"<Ticket>";
+const FORMS: usize = 2;
 
 /// What groups of patterns caught, by name.
 type Caught = BTreeMap<String, String>;
@@ -27,15 +32,21 @@ type Caught = BTreeMap<String, String>;
 struct View<'a> {
     mail: &'a Mail,
     subject: String,
-    newest: &'a str,
-    whole: &'a str,
+    /// The newest text, and forms that are attached: they are words of this mail too.
+    newest: Cow<'a, str>,
+    whole: Cow<'a, str>,
     parameters: &'a Parameters,
 }
 
 impl<'a> View<'a> {
     fn new(mail: &'a Mail, newest: &'a str, parameters: &'a Parameters) -> Self {
-        let (newest, whole) = (bounded(newest), bounded(&mail.text));
-        Self { mail, subject: normalise(line(&mail.subject)), newest, whole, parameters }
+        let forms = attached_forms(mail);
+        let with_forms = |text| match forms.is_empty() {
+            true => Cow::Borrowed(bounded(text)),
+            false => Cow::Owned(format!("{}\n{forms}", bounded(text))),
+        };
+        let subject = normalise(line(&mail.subject));
+        Self { mail, subject, newest: with_forms(newest), whole: with_forms(&mail.text), parameters }
     }
 }
 
@@ -72,7 +83,7 @@ impl Reader {
             rule: rule.name.clone(),
             foreign_id: caught.or(undecided.foreign_id),
             internal: rule.internal,
-            solution: self.solution(rule, view.whole),
+            solution: self.solution(rule, &view.whole),
             last_public: rule.solution == SolutionText::LastPublic,
             values,
             ..undecided
@@ -94,8 +105,8 @@ impl Reader {
         };
         matches(&when.subject, &view.subject)
             && matches(&when.message_id, mail.message_id.as_ref().map_or("", |id| line(id.as_str())))
-            && matches(&when.text, view.newest)
-            && matches(&when.whole, view.whole)
+            && matches(&when.text, &view.newest)
+            && matches(&when.whole, &view.whole)
             && when.no_header.iter().all(|name| mail.header(name).is_none())
             && when.header.iter().all(|(name, patterns)| {
                 let mut values = mail.headers_named(name).take(MATCHES);
@@ -157,7 +168,7 @@ impl Reader {
                 mail.reply_to.iter().take(MATCHES).find_map(|mailbox| id_in(line(mailbox.address.as_str())))
             }
             Place::Subject(_) => id_in(&view.subject),
-            Place::Text(_) => id_in(view.whole),
+            Place::Text(_) => id_in(&view.whole),
         }
     }
 
@@ -195,6 +206,14 @@ fn comparable(value: &str) -> String {
 
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.chars().count() <= ID_CHARS && !id.contains(char::is_control)
+}
+
+/// Texts of attached `<Ticket>` forms.
+fn attached_forms(mail: &Mail) -> String {
+    let is_form = |bytes: &&[u8]| bytes.len() <= TEXT_BYTES && bytes.windows(FORM.len()).any(|part| part == FORM);
+    let contents = mail.attachments.iter().take(MATCHES).map(|attachment| attachment.bytes.as_slice());
+    let forms = contents.filter(is_form).take(FORMS);
+    forms.map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n")
 }
 
 /// The beginning of a header or subject.
