@@ -410,3 +410,33 @@ solution_until = '^-----'
     let done = read("bla\nresolution: fixed\nDisk was full.\nNow it is not.\n------\nfooter", "X-Foo: done\r\n");
     assert_eq!(done.solution.as_deref(), Some("Disk was full.\nNow it is not."));
 }
+
+/// What the systems need that have no file yet: keys of configured projects only, one id in two spellings, kind and id in
+/// one header, an id in the address that answers go to.
+#[test]
+fn ids_of_every_shape_are_found() {
+    let read = |file: &str, raw: &str, parameters: &[(&str, &str)]| {
+        let dialect = Dialect::parse("x", &format!("about = \"x\"\n{file}")).unwrap_or_else(|why| panic!("{why:#?}"));
+        let mail = parse(raw.as_bytes(), &ReadLimits::default());
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let reading = dialect.read(&mail, &mail.text, &parameters);
+        (reading.kind, reading.foreign_id)
+    };
+    let found = |id: &str| (None, Some(id.to_owned()));
+    let keys = "[parameters.projects]\nabout = 'keys'\nexample = 'GRID'\n\
+                [[id]]\nsubject = '\\b(?P<id>(?P<projects>[A-Z][A-Z0-9_]{1,30})-\\d{1,10})\\b'\n";
+    let subject = "Subject: UTF-8 and SHA-256 of CVE-2024-1 [JIRA] (GRID-17) x\r\n\r\nx\r\n";
+    assert_eq!(read(keys, subject, &[("projects", "OPS, GRID")]), found("GRID-17"));
+    assert_eq!(read(keys, subject, &[]), (None, None));
+    let zeros = "[[id]]\nmessage_id = 'GLPI(?:_[a-z0-9]{1,40})?-(?:Ticket-)?0{0,12}(?P<id>[1-9]\\d{0,9})[./]'\n\
+                 [[id]]\nsubject = '\\[[^\\[\\]#]{1,60} #0{0,12}(?P<id>[1-9]\\d{0,11})\\]'\n";
+    assert_eq!(read(zeros, "Subject: [GLPI #0000123] New ticket x\r\n\r\nx\r\n", &[]), found("123"));
+    assert_eq!(read(zeros, "Message-ID: <GLPI_ab12-Ticket-123/new.1.2@glpi.example>\r\n\r\nx\r\n", &[]), found("123"));
+    let header = "[[mail]]\nname = 'ack'\nkind = 'acknowledgement'\n\
+                  when = { header = { X-Debian-PR-Message = '^ack (?P<id>\\d{1,9})' } }\n";
+    let expected = (Some(Kind::Acknowledgement), Some("4711".to_owned()));
+    assert_eq!(read(header, "X-Debian-PR-Message: ack 4711\r\n\r\nx\r\n", &[]), expected);
+    let address = "[[id]]\nreply_to = '^support\\+id(?P<id>[0-9A-Z]{6}-[0-9A-Z]{4})@'\n";
+    let raw = "Reply-To: <support+id1G7EOR-0Q2J@sub.example>\r\n\r\nx\r\n";
+    assert_eq!(read(address, raw, &[]), found("1G7EOR-0Q2J"));
+}
