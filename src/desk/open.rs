@@ -280,7 +280,7 @@ pub fn note_text(note: &FormNote) -> String {
 
 /// What TPM should know: automatic marks, copies to confirm, two sites, a site that only the text names.
 fn hints(draft: &mut Draft<'_>, case: &Case<'_>) {
-    if case.signals.automatic() {
+    if case.is_machine() {
         draft.flag("No person wrote this mail, or a list passed it on: the sender got no receipt.");
     }
     if !draft.ticket.cc_unconfirmed.is_empty() {
