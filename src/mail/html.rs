@@ -11,6 +11,8 @@ use super::pattern::Pattern;
 const MOST_BYTES: usize = 512 << 10;
 /// Elements that may be open at once.
 const MOST_DEPTH: usize = 200;
+/// Bytes in which a document names its charset.
+const LONGEST_HEAD: usize = 4 << 10;
 /// Bytes of one tag.
 const MOST_TAG: usize = 16 << 10;
 /// Attributes of one tag, by their equals signs.
@@ -32,6 +34,14 @@ pub fn to_text(html: &str, most_chars: usize) -> String {
     let html = bounded(html);
     let text = if is_reasonable(html) { laid_out(html) } else { between_tags(html) };
     text.chars().take(most_chars).collect()
+}
+
+/// The charset that the document names in its head.
+pub fn charset(html: &[u8]) -> Option<String> {
+    let head = String::from_utf8_lossy(&html[..html.len().min(LONGEST_HEAD)]).to_ascii_lowercase();
+    let (_, named) = head.split_once("charset=")?;
+    let label = named.trim_start_matches(['"', '\'']).split(|c: char| c.is_whitespace() || "\"'/>;".contains(c)).next();
+    label.filter(|label| !label.is_empty()).map(str::to_owned)
 }
 
 fn bounded(html: &str) -> &str {

@@ -2,113 +2,136 @@
 //!
 //! Only what stands where an address belongs is an address: a display name that looks like one stays a name.
 
-use super::header::decode_words;
-use crate::mail::{Address, Mailbox};
+use super::words;
+use crate::mail::{Address, Mailbox, plain};
+
+/// Characters kept of a display name.
+const LONGEST_NAME: usize = 200;
 
 /// What an address list held.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct AddressList {
     pub mailboxes: Vec<Mailbox>,
-    /// Group syntax was used, or something was no address.
+    /// Group syntax was used, or something was no address or not clearly one.
     pub irregular: bool,
 }
 
-/// Reads an undecoded field value; at most `most` mailboxes of it.
+/// Reads a field value whose encoded words are not yet decoded; at most `most` mailboxes of it.
 pub fn list(value: &str, most: usize) -> AddressList {
-    let mut result = AddressList::default();
-    let mut token = Token::default();
-    let mut comment = 0_usize;
-    let (mut quoted, mut escaped, mut angle) = (false, false, false);
-    for c in value.chars() {
-        if result.mailboxes.len() >= most {
-            return result;
+    let mut reader = Reader::default();
+    let mut rest = value;
+    while let Some(c) = rest.chars().next().filter(|_| reader.found.mailboxes.len() < most) {
+        // A comma in an encoded word is not a separator, although it may not stand there bare.
+        let word = words::length(rest).filter(|_| reader.comment == 0);
+        match word {
+            Some(length) => rest[..length].chars().for_each(|c| reader.push(c)),
+            None => reader.read(c),
         }
-        match c {
-            _ if escaped => {
-                token.push(c, quoted, angle, comment);
-                escaped = false;
-            }
-            '\\' if quoted || comment > 0 => escaped = true,
-            '"' if comment == 0 => {
-                quoted = !quoted;
-                token.quoted |= !angle;
-            }
-            '(' if !quoted => comment += 1,
-            ')' if !quoted && comment > 0 => comment -= 1,
-            _ if quoted || comment > 0 => token.push(c, quoted, angle, comment),
-            '<' => {
-                angle = true;
-                token.has_angle = true;
-            }
-            '>' => angle = false,
-            ',' if !angle => token.end(&mut result),
-            ';' if !angle => {
-                token.end(&mut result);
-                result.irregular = true;
-            }
-            ':' if !angle => {
-                // `Group name: member, member;`
-                token = Token::default();
-                result.irregular = true;
-            }
-            _ => token.push(c, quoted, angle, comment),
-        }
+        rest = &rest[word.unwrap_or(c.len_utf8())..];
     }
-    token.end(&mut result);
-    result
+    if rest.is_empty() {
+        reader.entry.is_broken |= reader.quoted || reader.angle || reader.comment > 0;
+        reader.end();
+    }
+    let found = reader.found;
+    if found.mailboxes.is_empty() && found.irregular { salvaged(value) } else { found }
+}
+
+/// Where nothing stands where it should, the first thing that is an address at all: better than no author, never plain.
+fn salvaged(value: &str) -> AddressList {
+    let decoded = words::decode(value);
+    let words =
+        decoded.split(|c: char| c.is_whitespace() || "<>()[],;:\"'".contains(c)).filter(|word| word.contains('@'));
+    let mailboxes = words.take(10).find_map(Address::parse).map(Mailbox::from).into_iter().collect();
+    AddressList { mailboxes, irregular: true }
+}
+
+/// State between two characters of a list.
+#[derive(Debug, Default)]
+struct Reader {
+    found: AddressList,
+    entry: Entry,
+    quoted: bool,
+    escaped: bool,
+    angle: bool,
+    comment: usize,
 }
 
 /// One entry of a list in the making.
 #[derive(Debug, Default)]
-struct Token {
+struct Entry {
     words: String,
     inside: String,
     comment: String,
     has_angle: bool,
-    quoted: bool,
+    is_broken: bool,
 }
 
-impl Token {
-    fn push(&mut self, c: char, quoted: bool, angle: bool, comment: usize) {
-        let target = match (comment > 0, angle) {
-            (true, _) => &mut self.comment,
-            (_, true) => &mut self.inside,
-            _ => &mut self.words,
-        };
-        // A blank in a quoted local part can't be written back safely; the address check refuses it.
-        if !(angle && !quoted && c.is_whitespace()) {
-            target.push(c);
+impl Reader {
+    fn read(&mut self, c: char) {
+        match c {
+            _ if self.escaped => {
+                self.escaped = false;
+                self.push(c);
+            }
+            '\\' if self.quoted || self.comment > 0 => self.escaped = true,
+            '"' if self.comment == 0 => self.quoted = !self.quoted,
+            _ if self.quoted => self.push(c),
+            // The brackets of a comment within a comment belong to its text.
+            '(' if self.comment == 0 => self.comment = 1,
+            ')' if self.comment == 1 => self.comment = 0,
+            '(' | ')' if self.comment > 0 => {
+                self.push(c);
+                self.comment = if c == '(' { self.comment + 1 } else { self.comment - 1 };
+            }
+            _ if self.comment > 0 => self.push(c),
+            '<' => {
+                self.entry.is_broken |= self.entry.has_angle;
+                self.entry.inside.clear();
+                (self.angle, self.entry.has_angle) = (true, true);
+            }
+            '>' => self.angle = false,
+            ',' if !self.angle => self.end(),
+            ';' if !self.angle => {
+                self.end();
+                self.found.irregular = true;
+            }
+            ':' if !self.angle => {
+                // `Group name: member, member;`
+                self.entry = Entry::default();
+                self.found.irregular = true;
+            }
+            c if self.angle && c.is_whitespace() => {}
+            _ => self.push(c),
         }
     }
 
-    fn end(&mut self, result: &mut AddressList) {
-        let token = std::mem::take(self);
-        let words = token.words.trim();
-        if words.is_empty() && !token.has_angle {
+    fn push(&mut self, c: char) {
+        match (self.comment > 0, self.angle) {
+            (true, _) => self.entry.comment.push(c),
+            (_, true) => self.entry.inside.push(c),
+            _ => {
+                self.entry.is_broken |= self.entry.has_angle && !c.is_whitespace();
+                self.entry.words.push(c);
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        let entry = std::mem::take(&mut self.entry);
+        let words = entry.words.trim();
+        if words.is_empty() && !entry.has_angle && !entry.is_broken {
             return;
         }
-        let (address, name) = match token.has_angle {
+        let (address, name) = match entry.has_angle {
             // `<@relay.example:user@host.example>` is an obsolete route.
-            true => (token.inside.rsplit(':').next().and_then(Address::parse), words),
-            false => (Address::parse(words), token.comment.trim()),
+            true => (entry.inside.rsplit(':').next().and_then(Address::parse), words),
+            false => (Address::parse(words), entry.comment.trim()),
         };
-        match address {
-            Some(address) => result.mailboxes.push(Mailbox { name: tidy_name(name), address }),
-            None => result.irregular = true,
-        }
+        self.found.irregular |= entry.is_broken || address.is_none();
+        let name = Some(plain::line(&words::decode(name), LONGEST_NAME)).filter(|name| !name.is_empty());
+        self.found.mailboxes.extend(address.map(|address| Mailbox { name, address }));
     }
-}
-
-fn tidy_name(name: &str) -> Option<String> {
-    let decoded = decode_words(name);
-    let clean: String = decoded.chars().filter(|c| !c.is_control() && !is_bidi(*c)).take(200).collect();
-    let clean = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    (!clean.is_empty()).then_some(clean)
-}
-
-/// Characters that turn the direction of text and so make it read as something else (Unicode TR 36 section 3.1).
-pub fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}')
 }
 
 #[cfg(test)]
@@ -120,36 +143,77 @@ mod tests {
         mailboxes.into_iter().map(|mailbox| (mailbox.name, mailbox.address.to_string())).collect()
     }
 
+    fn one(value: &str) -> (String, String) {
+        let list = list(value, 100);
+        assert!(list.mailboxes.len() == 1 && !list.irregular, "{value}: {list:?}");
+        let (name, address) = seen(value).remove(0);
+        (name.unwrap_or_default(), address)
+    }
+
     #[test]
     fn the_usual_forms() {
-        assert_eq!(seen("anna@x.example"), [(None, "anna@x.example".to_owned())]);
-        assert_eq!(seen("Anna B <anna@x.example>, <b@y.example>").len(), 2);
-        assert_eq!(seen("\"B, Anna\" <anna@x.example>")[0].0.as_deref(), Some("B, Anna"));
-        assert_eq!(seen("anna@x.example (Anna)")[0].0.as_deref(), Some("Anna"));
-        assert_eq!(seen("=?utf-8?Q?J=C3=B6rg?= <j@x.example>")[0].0.as_deref(), Some("Jörg"));
-        assert_eq!(seen("<@relay.example:a@x.example>")[0].1, "a@x.example");
+        for (value, name, address) in [
+            ("anna@x.example", "", "anna@x.example"),
+            ("<anna@x.example>", "", "anna@x.example"),
+            ("Anna B <anna@x.example>,", "Anna B", "anna@x.example"),
+            ("\"B, \\\"Anna\\\" (x)\" <anna@x.example> (office)", "B, \"Anna\" (x)", "anna@x.example"),
+            ("anna@x.example (Anna (B))", "Anna (B)", "anna@x.example"),
+            ("=?utf-8?Q?J=C3=B6rg?=\t=?utf-8?Q?_B?= <j@x.example>", "Jörg B", "j@x.example"),
+            ("\"=?utf-8?Q?J=C3=B6rg?=\" <j@x.example>", "Jörg", "j@x.example"),
+            ("=?utf-8?Q?B,_J=C3=B6rg_<x>?= <j@x.example>", "B, Jörg <x>", "j@x.example"),
+            ("Jörg <j@x.example>", "Jörg", "j@x.example"),
+            ("<@relay.example:a@x.example>", "", "a@x.example"),
+            ("< a@x.example >", "", "a@x.example"),
+            ("\"anna\"@x.example", "", "anna@x.example"),
+            ("A\u{202e}nna <anna@x.example>", "Anna", "anna@x.example"),
+        ] {
+            assert_eq!(one(value), (name.to_owned(), address.to_owned()), "{value}");
+        }
+        assert_eq!(seen("Anna B <anna@x.example>, <b@y.example>, c@z.example").len(), 3);
     }
 
     #[test]
     fn a_name_that_looks_like_an_address_stays_a_name() {
-        assert_eq!(
-            seen("\"boss@bank.example\" <evil@x.example>"),
-            [(Some("boss@bank.example".into()), "evil@x.example".into())]
-        );
-        assert_eq!(
-            seen("boss@bank.example <evil@x.example>"),
-            [(Some("boss@bank.example".into()), "evil@x.example".into())]
-        );
-        assert_eq!(seen("=?utf-8?Q?boss=40bank.example=2C?= <evil@x.example>")[0].1, "evil@x.example");
-        assert_eq!(seen("(boss@bank.example) evil@x.example")[0].1, "evil@x.example");
+        for value in [
+            "\"boss@bank.example\" <evil@x.example>",
+            "boss@bank.example <evil@x.example>",
+            "=?utf-8?Q?boss=40bank.example=2C?= <evil@x.example>",
+            "=?utf-8?Q?<boss@bank.example>,?= <evil@x.example>",
+            "(boss@bank.example) evil@x.example",
+            "\"<boss@bank.example>\" <evil@x.example>",
+        ] {
+            assert_eq!(one(value).1, "evil@x.example", "{value}");
+        }
     }
 
     #[test]
-    fn groups_and_garbage_are_irregular() {
-        let group = list("undisclosed: a@x.example, b@x.example;", 100);
-        assert_eq!((group.mailboxes.len(), group.irregular), (2, true));
-        let garbage = list("nobody at all", 100);
-        assert_eq!((garbage.mailboxes.len(), garbage.irregular), (0, true));
+    fn what_is_not_clear_is_irregular() {
+        for (value, addresses) in [
+            ("undisclosed: a@x.example, b@x.example;", &["a@x.example", "b@x.example"][..]),
+            ("undisclosed-recipients:;", &[]),
+            ("nobody at all", &[]),
+            ("Anna <a@x.example> <b@x.example>", &["b@x.example"]),
+            ("<a@x.exa> <mple>", &["a@x.exa"]),
+            ("<a@x.example> b@x.example", &["a@x.example"]),
+            ("\"Anna <a@x.example>", &["a@x.example"]),
+            ("Anna (a@x.example", &["a@x.example"]),
+            ("Anna <a@x.example", &["a@x.example"]),
+            ("Anna a@x.example", &["a@x.example"]),
+            ("=?utf-8?Q?Anna_<a=40x.example>?=", &["a@x.example"]),
+            ("a@x.example, nobody", &["a@x.example"]),
+            ("\"a b\"@x.example", &[]),
+        ] {
+            let list = list(value, 100);
+            let found: Vec<&str> = list.mailboxes.iter().map(|mailbox| mailbox.address.as_str()).collect();
+            assert_eq!((&found[..], list.irregular), (addresses, true), "{value}");
+        }
+        assert!(!list("", 100).irregular);
+    }
+
+    #[test]
+    fn lists_are_bounded() {
         assert_eq!(list(&"a@x.example, ".repeat(10_000), 1_000).mailboxes.len(), 1_000);
+        assert!(list(&"=?utf-8?Q?a".repeat(5_000), 1_000).mailboxes.is_empty());
+        assert!(list(&"(".repeat(60_000), 1_000).mailboxes.is_empty());
     }
 }

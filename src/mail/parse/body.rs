@@ -1,23 +1,26 @@
-//! Bodies: MIME structure to text and attachments (RFC 2045, RFC 2046, RFC 8621 section 4.1.4). The only file that names
-//! `mail_parser`, which takes 0.11.9 apart with a guard in front.
+//! Bodies: which part of a mail is its text, and what is attached (RFC 2045, RFC 2046, RFC 8621 section 4.1.4). The only
+//! file that names `mail_parser`.
 //!
-//! Version 0.11 recurses when it drops nested mails and is quadratic in unclosed multiparts, so what looks dangerous is
-//! not given to it: such a mail is shown as raw text. 1.x needs no guard; take it, and drop the guard, when its declared
+//! Version 0.11 is not safe with hostile mails, so it sees only what [`Outline`] lets it see, and is only asked where
+//! parts begin and end and which are shown. 1.x needs none of this; take it, and drop the guard, when its declared
 //! `rust-version` is not above ours.
 
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders, PartType};
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
-use super::addresses::is_bidi;
-use super::header::decode_words;
-use super::{ReadLimits, header};
-use crate::mail::html;
+use mail_parser::{Message, MessageParser, MessagePart, PartType};
+
+use super::header::Field;
+use super::outline::Outline;
+use super::part::{Part, cids, kind_of};
+use super::value::Value;
+use super::{ReadLimits, charset, header, text};
 use crate::mail::message::{Attachment, Fault};
 
-/// Mentions of nesting types beyond which a mail is not taken apart.
-const MOST_NESTING: usize = 200;
-/// Lines that could be boundaries beyond which a mail is not taken apart.
-const MOST_BOUNDARIES: usize = 5_000;
+/// Of a mail over the size limit, what is read of its body.
+const BEGINNING: usize = 1 << 20;
+/// Kept of a delivery status or of a returned header block, in bytes; they are small where they are true.
+const LONGEST_STATUS: usize = 64 << 10;
 
 /// What a body holds.
 #[derive(Debug, Default)]
@@ -29,237 +32,378 @@ pub struct Body {
     pub returned_headers: Option<String>,
 }
 
-/// Reads the body that belongs to a header block.
-pub fn read(block: &[u8], rest: &[u8], limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
-    let too_large = block.len() + rest.len() > limits.mail_bytes;
-    if too_large {
-        faults.push(Fault::TooLarge);
+/// Reads the body that belongs to a header. Of a mail that `is_too_large` only the beginning of the text is read.
+pub fn read(fields: &[Field], rest: &[u8], is_too_large: bool, limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
+    if !is_too_large {
+        return taken_apart(fields, rest, limits, faults);
     }
-    if too_large || is_dangerous(rest) {
-        if !too_large {
-            faults.push(Fault::NotTakenApart);
-        }
-        return raw_text(rest, limits, faults);
-    }
-    let whole = mime_part(block, rest, limits);
-    let Some(message) = MessageParser::new().parse(&whole) else { return raw_text(rest, limits, faults) };
-    let mut body = Body::default();
-    collect(&message, limits, faults, &mut body);
-    body.text = tidy(&body.text, limits, faults);
-    body
+    faults.push(Fault::TooLarge);
+    let beginning = &rest[..rest.len().min(BEGINNING).min(limits.mail_bytes)];
+    let body = taken_apart(fields, beginning, limits, faults);
+    Body { text: body.text, from_html: body.from_html, ..Body::default() }
 }
 
-/// Nested mails and multiparts beyond reason, or more boundary lines than parts could need.
-fn is_dangerous(rest: &[u8]) -> bool {
-    let (mut nesting, mut boundaries) = (0, 0);
-    for line in rest.split(|byte| *byte == b'\n') {
-        boundaries += usize::from(line.starts_with(b"--"));
-        // `type: multipart/…` may stand on a folded line of its own.
-        if line.len() < 1_000 && line.contains(&b'/') {
-            let lower = line.to_ascii_lowercase();
-            let names = |word: &[u8]| lower.windows(word.len()).any(|part| part == word);
-            nesting += usize::from(names(b"message/") || names(b"multipart/"));
-        }
+fn taken_apart(fields: &[Field], rest: &[u8], limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
+    let part = Part::whole(fields.to_vec(), rest);
+    let Some((head, boundary)) = multipart_head(&part.content_type) else {
+        let shown = if part.is_text() && !part.is_attached() { vec![0] } else { Vec::new() };
+        return Parts { parts: vec![Some(part)], texts: shown.clone(), htmls: shown }.read(limits, faults);
+    };
+    let Some(outline) = Outline::of(rest, boundary) else {
+        faults.push(Fault::NotTakenApart);
+        return as_it_stands(rest, limits, faults);
+    };
+    let copy = [head.as_bytes(), &outline.copy].concat();
+    let parser = MessageParser::new().with_mime_headers().default_header_ignore();
+    let found = parser.parse(&copy).and_then(|message| {
+        let original = Original { fields, rest, head: head.len(), outline: &outline };
+        Parts::found(&message, &original, limits, faults)
+    });
+    match found {
+        Some(parts) => parts.read(limits, faults),
+        None => as_it_stands(rest, limits, faults),
     }
-    nesting > MOST_NESTING || boundaries > MOST_BOUNDARIES
 }
 
-/// The fields that shape the body, each on one line (0.11 loses a boundary on a folded line), and the body.
-fn mime_part(block: &[u8], rest: &[u8], limits: &ReadLimits) -> Vec<u8> {
-    let mut part = Vec::with_capacity(rest.len() + 1_024);
-    for field in header::fields(block, limits, None, &mut Vec::new()) {
-        if field.name.to_ascii_lowercase().starts_with("content-") {
-            part.extend_from_slice(format!("{}: {}\r\n", field.name, field.value).as_bytes());
-        }
-    }
-    part.extend_from_slice(b"MIME-Version: 1.0\r\n\r\n");
-    part.extend_from_slice(rest);
-    part
+/// The one field that the library sees of the mail's own header, on one line, since 0.11 loses a folded boundary; and the
+/// boundary.
+fn multipart_head(content_type: &Value) -> Option<(String, &str)> {
+    let kind = content_type.word.strip_prefix("multipart/")?;
+    let boundary = content_type.parameter("boundary")?;
+    let kind = if matches!(kind, "alternative" | "related") { kind } else { "mixed" };
+    let quoted = boundary.replace('\\', "\\\\").replace('"', "\\\"");
+    Some((format!("Content-Type: multipart/{kind}; boundary=\"{quoted}\"\r\n\r\n"), boundary))
 }
 
-fn raw_text(rest: &[u8], limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
+/// What the library saw a copy of.
+struct Original<'a, 'f> {
+    /// The mail's own fields.
+    fields: &'f [Field],
+    rest: &'a [u8],
+    /// Bytes that stand before the body in what the library saw.
+    head: usize,
+    outline: &'f Outline,
+}
+
+impl<'a> Original<'a, '_> {
+    fn bytes(&self, from: u32, to: u32) -> &'a [u8] {
+        let at = |offset: u32| self.outline.original((offset as usize).saturating_sub(self.head)).min(self.rest.len());
+        self.rest.get(at(from)..at(to)).unwrap_or_default()
+    }
+
+    fn fields(&self, part: &MessagePart<'_>) -> Vec<Field> {
+        match part.offset_header {
+            0 => self.fields.to_vec(),
+            start => header::inner_fields(self.bytes(start, part.offset_body)),
+        }
+    }
+}
+
+/// The bytes as text, where no structure could be found in them or none may be looked for.
+fn as_it_stands(rest: &[u8], limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
     // Four bytes are the most that one character takes.
-    let start = &rest[..rest.len().min(limits.text_chars.saturating_mul(4)).min(limits.mail_bytes)];
-    let text = match std::str::from_utf8(start) {
-        Ok(text) => text.to_owned(),
-        Err(_) => guess(start),
-    };
-    Body { text: tidy(&text, limits, faults), ..Body::default() }
+    let start = &rest[..rest.len().min(limits.text_chars.saturating_mul(4))];
+    let decoded = charset::decode(start, None);
+    Body { text: text::tidy(&decoded.text, limits, faults), ..Body::default() }
 }
 
-fn collect(message: &Message<'_>, limits: &ReadLimits, faults: &mut Vec<Fault>, body: &mut Body) {
-    if message.parts.len() > limits.parts {
-        faults.push(Fault::TooManyParts);
-    }
-    let (texts, htmls) = shown(message);
-    let plain = texts.iter().any(|id| matches!(message.parts[*id].body, PartType::Text(_)));
-    let chosen = if plain { &texts } else { &htmls };
-    let html_source: String = htmls.iter().filter_map(|id| part_html(&message.parts[*id])).collect();
-    for id in chosen {
-        let part = &message.parts[*id];
-        let shown = match &part.body {
-            PartType::Text(text) => decoded(part, text, faults),
-            PartType::Html(source) => {
-                body.from_html = true;
-                html::to_text(&decoded(part, source, faults), limits.text_chars)
-            }
-            _ => continue,
+/// The parts of a mail in their order, `None` for those that only hold others, with the numbers of those that are shown.
+struct Parts<'a> {
+    parts: Vec<Option<Part<'a>>>,
+    texts: Vec<usize>,
+    htmls: Vec<usize>,
+}
+
+impl<'a> Parts<'a> {
+    /// What the library found, read from the original. `None` where it found no part at all.
+    fn found(
+        message: &Message<'_>,
+        original: &Original<'a, '_>,
+        limits: &ReadLimits,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Self> {
+        let levels = levels(message, |part| kind_of(&original.fields(part)));
+        let within = |id: usize| id < limits.parts && levels.get(id).is_some_and(|level| level.depth <= limits.levels);
+        if (0..message.parts.len()).any(|id| !within(id)) {
+            faults.push(Fault::TooManyParts);
+        }
+        let read = |id: usize, part: &MessagePart<'_>| {
+            let is_leaf = id > 0 && within(id) && !matches!(part.body, PartType::Multipart(_));
+            let content = || original.bytes(part.offset_body, part.offset_end);
+            is_leaf.then(|| Part::inner(original.fields(part), content(), levels[id].in_digest))
         };
-        if !body.text.is_empty() && !shown.trim().is_empty() {
-            body.text.push('\n');
+        let multipart = message.parts.first().is_some_and(|part| matches!(part.body, PartType::Multipart(_)));
+        let parts: Vec<_> =
+            message.parts.iter().enumerate().take(limits.parts).map(|(id, part)| read(id, part)).collect();
+        let is_shown =
+            |id: &usize| parts.get(*id).and_then(Option::as_ref).is_some_and(|p| p.is_text() && !p.is_attached());
+        // What the library did not take for text, since it could not read the field that says so.
+        let overlooked = |id: &usize| {
+            let part = parts.get(*id).and_then(Option::as_ref);
+            !levels[*id].in_choice && part.is_some_and(|part| !part.is_html() && !part.has_name())
+        };
+        let shown = |ids: &[u32]| -> Vec<usize> {
+            let listed: BTreeSet<usize> = ids.iter().map(|id| *id as usize).collect();
+            (0..parts.len()).filter(is_shown).filter(|id| listed.contains(id) || overlooked(id)).collect()
+        };
+        let (texts, htmls) = (shown(&message.text_body), shown(&message.html_body));
+        multipart.then_some(Self { parts, texts, htmls })
+    }
+
+    fn read(&self, limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
+        let mut body = self.shown(limits, faults);
+        let html = self.htmls.iter().filter_map(|id| self.part(*id)).filter(|part| part.is_html());
+        let html: Vec<Cow<'_, [u8]>> = html.map(Part::content).collect();
+        // Where the HTML has nothing but images, they are what the mail says.
+        let shown_by_html = if body.text.is_empty() { BTreeSet::new() } else { cids(&html) };
+        for (id, part) in self.parts.iter().enumerate().filter_map(|(id, part)| Some((id, part.as_ref()?))) {
+            if self.texts.contains(&id) || self.htmls.contains(&id) {
+                continue;
+            }
+            let content = part.content();
+            body.keep_report(part, &content);
+            let is_shown = part.is_image() && part.cid().is_some_and(|cid| shown_by_html.contains(&cid));
+            if !(is_shown || part.is_signature()) {
+                let (name, media_type) = (part.name(id, &content), part.kind.clone());
+                body.attachments.push(Attachment { name, media_type, bytes: content.into_owned() });
+            }
         }
-        body.text.push_str(&shown);
+        body
     }
-    for (id, part) in message.parts.iter().enumerate().take(limits.parts) {
-        let is_shown = chosen.contains(&id) || texts.contains(&id) || htmls.contains(&id);
-        if !is_shown {
-            attach(part, id, &html_source, body);
+
+    fn part(&self, id: usize) -> Option<&Part<'a>> {
+        self.parts.get(id)?.as_ref()
+    }
+
+    /// text/plain before HTML, save where the plain text is empty and the HTML is not.
+    fn shown(&self, limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
+        let is_plain = |id: &usize| self.part(*id).is_some_and(|part| !part.is_html());
+        if self.texts.iter().any(is_plain) {
+            let body = self.joined(&self.texts, limits, faults);
+            if !body.text.is_empty() {
+                return body;
+            }
+        }
+        self.joined(if self.htmls.is_empty() { &self.texts } else { &self.htmls }, limits, faults)
+    }
+
+    fn joined(&self, ids: &[usize], limits: &ReadLimits, faults: &mut Vec<Fault>) -> Body {
+        let mut body = Body::default();
+        for part in ids.iter().filter_map(|id| self.part(*id)) {
+            let shown = part.shown(limits, faults);
+            body.from_html |= part.is_html();
+            let length = body.text.trim_end_matches(['\r', '\n']).len();
+            body.text.truncate(length);
+            body.text.push_str(if length > 0 && !shown.is_empty() { "\n" } else { "" });
+            body.text.push_str(&shown);
+        }
+        body.text = text::tidy(&body.text, limits, faults);
+        body
+    }
+}
+
+impl Body {
+    /// What a delivery report needs (RFC 3464): status groups, and the header of the first mail that came back.
+    fn keep_report(&mut self, part: &Part<'_>, content: &[u8]) {
+        let start = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(LONGEST_STATUS)]).into_owned();
+        match part.kind.as_str() {
+            "message/delivery-status" | "message/global-delivery-status" | "message/disposition-notification" => {
+                self.status_parts.push(start(content));
+            }
+            "message/rfc822" | "message/global" | "text/rfc822-headers" | "message/rfc822-headers"
+                if self.returned_headers.is_none() =>
+            {
+                self.returned_headers = Some(start(header::split(content).0));
+            }
+            _ => {}
         }
     }
 }
 
-/// The parts of the text and of the HTML view that are text at all and not declared attachments.
-fn shown(message: &Message<'_>) -> (Vec<usize>, Vec<usize>) {
-    let is_text = |id: &u32| {
-        message.parts.get(*id as usize).is_some_and(|part| {
-            let attached = part.content_disposition().is_some_and(|value| value.is_attachment());
-            !attached && matches!(part.body, PartType::Text(_) | PartType::Html(_)) && !is_status(part)
-        })
-    };
-    let ids = |list: &[u32]| list.iter().filter(|id| is_text(id)).map(|id| *id as usize).collect();
-    (ids(&message.text_body), ids(&message.html_body))
+/// How deep a part lies, and in what.
+#[derive(Clone, Copy, Default)]
+struct Level {
+    depth: usize,
+    in_digest: bool,
+    /// Within parts of which one is chosen, or one is shown by another.
+    in_choice: bool,
 }
 
-fn is_status(part: &MessagePart<'_>) -> bool {
-    let kind = media_type(part);
-    kind.starts_with("message/") || kind == "text/rfc822-headers"
-}
-
-fn part_html<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
-    match &part.body {
-        PartType::Html(source) => Some(source),
-        _ => None,
-    }
-}
-
-/// The library has decoded by the declared charset. Where that went wrong: UTF-8 if valid, else detected.
-fn decoded(part: &MessagePart<'_>, text: &str, faults: &mut Vec<Fault>) -> String {
-    let declared = part.content_type().and_then(|value| value.attribute("charset"));
-    let unknown = declared.is_none_or(|label| Encoding::for_label(label.as_bytes()).is_none());
-    if !(text.contains('\u{fffd}') || (unknown && part.is_encoding_problem)) {
-        return text.to_owned();
-    }
-    faults.push(Fault::Charset);
-    // What was replaced is gone from the decoded text; its transfer-decoded bytes are the source of a second try.
-    let bytes = part.contents();
-    match std::str::from_utf8(bytes) {
-        Ok(_) => text.to_owned(),
-        Err(_) => guess(bytes),
-    }
-}
-
-fn guess(bytes: &[u8]) -> String {
-    let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
-    detector.feed(&bytes[..bytes.len().min(1 << 20)], true);
-    let charset = detector.guess(None, chardetng::Utf8Detection::Allow);
-    let charset = if charset == UTF_8 && std::str::from_utf8(bytes).is_err() { WINDOWS_1252 } else { charset };
-    charset.decode_without_bom_handling(bytes).0.into_owned()
-}
-
-fn attach(part: &MessagePart<'_>, id: usize, html_source: &str, body: &mut Body) {
-    let kind = media_type(part);
-    let bytes = match &part.body {
-        PartType::Multipart(_) => return,
-        PartType::Text(text) | PartType::Html(text) => text.as_bytes().to_vec(),
-        PartType::Binary(bytes) | PartType::InlineBinary(bytes) => bytes.to_vec(),
-        PartType::Message(inner) => inner.raw_message().to_vec(),
-    };
-    match kind.as_str() {
-        "message/delivery-status" | "message/global-delivery-status" | "message/disposition-notification" => {
-            return body.status_parts.push(String::from_utf8_lossy(&bytes).into_owned());
+/// Children stand behind their parents, so one pass finds every depth.
+fn levels(message: &Message<'_>, kind: impl Fn(&MessagePart<'_>) -> String) -> Vec<Level> {
+    let mut levels = vec![Level::default(); message.parts.len()];
+    for (id, part) in message.parts.iter().enumerate() {
+        let PartType::Multipart(children) = &part.body else { continue };
+        let kind = kind(part);
+        let level = Level {
+            depth: levels[id].depth + 1,
+            in_digest: kind == "multipart/digest",
+            in_choice: levels[id].in_choice || kind == "multipart/alternative" || kind == "multipart/related",
+        };
+        for child in children.iter().map(|child| *child as usize).filter(|child| *child > id) {
+            levels.get_mut(child).into_iter().for_each(|known| *known = level);
         }
-        "message/rfc822" | "message/global" | "text/rfc822-headers" | "message/rfc822-headers"
-            if body.returned_headers.is_none() =>
-        {
-            let block = header::split(&bytes).0;
-            body.returned_headers = Some(String::from_utf8_lossy(&block[..block.len().min(64 << 10)]).into_owned());
+    }
+    levels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+    use crate::mail::Mail;
+
+    fn of(raw: &str) -> Mail {
+        parse(raw.replace('\n', "\r\n").as_bytes(), &ReadLimits::default())
+    }
+
+    /// A mail of these parts, each with its own header block.
+    fn multipart(kind: &str, parts: &[&str]) -> Mail {
+        let parts: String = parts.iter().map(|part| format!("--b\n{part}\n")).collect();
+        of(&format!(
+            "From: a@x.example\nContent-Type: multipart/{kind}; boundary=b\n\npreamble\n{parts}--b--\nepilogue\n"
+        ))
+    }
+
+    fn names(mail: &Mail) -> Vec<&str> {
+        mail.attachments.iter().map(|file| file.name.as_str()).collect()
+    }
+
+    const PLAIN: &str = "Content-Type: text/plain\n\nplain\n";
+    const HTML: &str = "Content-Type: text/html\n\n<p>html</p>\n";
+
+    #[test]
+    fn plain_text_is_read_before_html() {
+        for (kind, parts, text, from_html) in [
+            ("alternative", &[PLAIN, HTML][..], "plain", false),
+            ("alternative", &[HTML, PLAIN], "plain", false),
+            ("alternative", &["\n \n", HTML], "html", true),
+            ("mixed", &[HTML], "html", true),
+            ("mixed", &[PLAIN, HTML], "plain\nhtml", true),
+            ("mixed", &[PLAIN, "\nfooter\n"], "plain\nfooter", false),
+            ("signed", &[PLAIN], "plain", false),
+        ] {
+            let mail = multipart(kind, parts);
+            assert_eq!((mail.text.as_str(), mail.from_html), (text, from_html), "{kind} {parts:?}");
+            assert_eq!((names(&mail), &mail.faults[..]), (vec![], &[][..]), "{kind} {parts:?}");
         }
-        _ => {}
     }
-    let shown_in_html =
-        part.content_id().is_some_and(|cid| kind.starts_with("image/") && html_source.contains(&format!("cid:{cid}")));
-    let signature = matches!(
-        kind.as_str(),
-        "application/pkcs7-signature" | "application/x-pkcs7-signature" | "application/pgp-signature"
-    );
-    if !shown_in_html && !signature {
-        let name = name(part, &kind, id, &bytes);
-        body.attachments.push(Attachment { name, media_type: kind, bytes });
-    }
-}
 
-fn media_type(part: &MessagePart<'_>) -> String {
-    let declared = part.content_type().map(|value| match value.subtype() {
-        Some(subtype) => format!("{}/{subtype}", value.ctype()),
-        None => value.ctype().to_owned(),
-    });
-    let fallback = match part.body {
-        PartType::Message(_) => "message/rfc822",
-        PartType::Text(_) => "text/plain",
-        _ => "application/octet-stream",
-    };
-    let kind = declared.unwrap_or_else(|| fallback.to_owned()).to_lowercase();
-    let clean = kind.chars().all(|c| c.is_ascii_alphanumeric() || "/.+-_".contains(c)) && kind.contains('/');
-    if clean { kind } else { fallback.to_owned() }
-}
-
-/// A file name that is safe anywhere: no path, no control or direction characters, not empty, not long.
-fn name(part: &MessagePart<'_>, kind: &str, id: usize, bytes: &[u8]) -> String {
-    let given = part.attachment_name().map(decode_words);
-    let titled = || {
-        let block = header::split(bytes).0;
-        let fields = header::fields(block, &ReadLimits::default(), None, &mut Vec::new());
-        let subject = fields.into_iter().find(|field| field.name.eq_ignore_ascii_case("subject"))?.value;
-        (!subject.is_empty()).then(|| format!("{}.eml", subject.chars().take(80).collect::<String>()))
-    };
-    let is_mail = kind == "message/rfc822";
-    let raw = given.or_else(|| is_mail.then(titled).flatten()).unwrap_or_else(|| match is_mail {
-        true => "message.eml".to_owned(),
-        false => format!("part-{id}.{}", extension(kind)),
-    });
-    let base = raw.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String =
-        base.chars().filter(|c| !c.is_control() && !is_bidi(*c) && !"\"<>|:*?".contains(*c)).take(120).collect();
-    let clean = clean.trim().trim_start_matches('.').to_owned();
-    if clean.is_empty() { format!("part-{id}.{}", extension(kind)) } else { clean }
-}
-
-fn extension(kind: &str) -> &'static str {
-    match kind {
-        "application/pdf" => "pdf",
-        "application/xml" | "text/xml" => "xml",
-        "image/gif" => "gif",
-        "image/jpeg" => "jpg",
-        "image/png" => "png",
-        "message/rfc822" => "eml",
-        "text/calendar" => "ics",
-        "text/html" => "html",
-        "text/plain" => "txt",
-        _ => "bin",
+    #[test]
+    fn everything_but_the_text_is_attached() {
+        let mail = multipart(
+            "mixed",
+            &[
+                PLAIN,
+                "Content-Type: text/plain; name=\"../../etc/pa\u{202e}sswd\"\nContent-Disposition: attachment\n\nx\n",
+                "Content-Type: image/png; name=a.png\nContent-Transfer-Encoding: base64\n\niVBORw==\n",
+                "Content-Type: message/rfc822\n\nSubject: inner/one\n\nSTATUS: solved\n",
+                "Content-Type: message/rfc822\n\nX: y\n\nSTATUS: solved\n",
+                "Content-Type: application/ms-tnef; name=winmail.dat\n\nx\n",
+                "Content-Type: application/pkcs7-signature; name=smime.p7s\n\nx\n",
+                "Content-Type: application/octet-stream; name=signature.asc\n\nx\n",
+                "Content-Type: application/pdf\n\nx\n",
+                "Content-Type: nonsense\n\nx\n",
+            ],
+        );
+        assert_eq!(mail.text, "plain");
+        let expected = ["passwd", "a.png", "inner-one.eml", "message.eml", "winmail.dat", "part-9.pdf", "part-10.bin"];
+        assert_eq!(names(&mail), expected);
+        assert_eq!(mail.attachments[1].bytes, b"\x89PNG");
+        assert_eq!(mail.attachments[2].bytes, b"Subject: inner/one\r\n\r\nSTATUS: solved\r\n");
+        assert_eq!(mail.attachments[6].media_type, "application/octet-stream");
     }
-}
 
-/// One kind of line end, no NUL, no control characters but tab, bounded.
-fn tidy(text: &str, limits: &ReadLimits, faults: &mut Vec<Fault>) -> String {
-    if text.contains('\0') {
-        faults.push(Fault::NulBytes);
+    #[test]
+    fn images_that_the_html_shows_are_not_attached() {
+        let image = |id: &str| format!("Content-Type: image/png; name={id}.png\nContent-ID: <{id}>\n\nx\n");
+        let html = "Content-Type: text/html\n\n<p>html<img src=\"cid:img10\"><img src=cid:b%40x></p>\n";
+        let mail = multipart("related", &[html, &image("img10"), &image("img1"), &image("b@x")]);
+        assert_eq!((mail.text.as_str(), names(&mail)), ("html", vec!["img1.png"]));
+        let nothing_else = "Content-Type: text/html\n\n<img src=\"cid:shot\">\n";
+        assert_eq!(names(&multipart("related", &[nothing_else, &image("shot")])), ["shot.png"]);
     }
-    let unix = text.replace("\r\n", "\n").replace('\r', "\n");
-    let kept = |c: &char| *c == '\n' || *c == '\t' || !(c.is_control() || *c == '\u{feff}');
-    let mut clean: String = unix.chars().filter(kept).take(limits.text_chars + 1).collect();
-    if let Some((end, _)) = clean.char_indices().nth(limits.text_chars) {
-        clean.truncate(end);
-        faults.push(Fault::TextCut);
+
+    #[test]
+    fn folded_fields_of_parts_lose_nothing() {
+        let inner = "Content-Type: multipart/alternative;\n boundary=\n \"in ner\"\n\n--in ner\n\nplain\n--in ner--\n";
+        let file = "Content-Type: application/pdf;\n\tname*0*=utf-8''Gr%C3%BC;\n\tname*1=sse.pdf\n\nx\n";
+        let mail = multipart("mixed", &[inner, file]);
+        assert_eq!((mail.text.as_str(), names(&mail)), ("plain", vec!["Grüsse.pdf"]));
     }
-    clean
+
+    #[test]
+    fn a_text_whose_kind_is_written_wrong_is_shown() {
+        let mail = multipart("mixed", &["Content-Type: text/plain\n charset=\"utf-8\"\n\nplain\n", HTML]);
+        assert_eq!((mail.text.as_str(), names(&mail)), ("plain\nhtml", vec![]));
+    }
+
+    #[test]
+    fn a_boundary_in_mid_line_is_text() {
+        let mail = multipart("mixed", &["\nsee --b here\nand x--b--\nend\n"]);
+        assert_eq!(mail.text, "see --b here\nand x--b--\nend");
+    }
+
+    #[test]
+    fn a_multipart_that_is_never_closed_ends_with_its_outer_one() {
+        let inner = "Content-Type: multipart/alternative; boundary=bb\n\n--bb\n\nplain\n";
+        let image = "Content-Type: image/png; name=a.png\n\nx\n";
+        let mail = multipart("mixed", &[inner, image]);
+        assert_eq!((mail.text.as_str(), names(&mail)), ("plain", vec!["a.png"]));
+        let cut = of("From: a@x.example\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\n\ntwo\nth");
+        assert_eq!((cut.text.as_str(), names(&cut)), ("one\ntwo\nth", vec![]));
+    }
+
+    #[test]
+    fn a_digest_holds_mails() {
+        let mail = multipart("digest", &["\nSubject: one\n\nSTATUS: solved\n", "Content-Type: text/plain\n\nfooter\n"]);
+        assert_eq!((mail.text.as_str(), names(&mail)), ("footer", vec!["one.eml"]));
+        assert_eq!(mail.attachments[0].media_type, "message/rfc822");
+    }
+
+    #[test]
+    fn broken_encodings_and_charsets_cost_no_text() {
+        for (head, body, text) in [
+            ("Content-Transfer-Encoding: quoted-printable", "if a == b:\n  Gr=C3=BC=\n=C3=9Fe", "if a == b:\n  Grüße"),
+            ("Content-Transfer-Encoding: base64", "R3LDvMOfZQ", "Grüße"),
+            ("Content-Type: text", "x", "x"),
+            ("Content-Type: text/plain; format=flowed", "a \nb\n-- \nc", "a b\n-- \nc"),
+            ("Content-Type: multipart/mixed", "--x\n\nlost?", "--x\n\nlost?"),
+            ("Content-Type: multipart/mixed; boundary=b", "no boundary", "no boundary"),
+            ("Content-Type: text/x-unheard-of", "shown", "shown"),
+        ] {
+            let mail = of(&format!("From: a@x.example\n{head}\n\n{body}"));
+            assert_eq!((mail.text.as_str(), mail.attachments.len()), (text, 0), "{head}");
+        }
+        let russian = "Здравствуйте, задания завершаются с ошибкой, что можно сделать?";
+        for label in ["utf-8", "us-ascii", "x-unknown"] {
+            let mut raw = format!("From: a@x.example\nContent-Type: text/plain; charset={label}\n\n").into_bytes();
+            raw.extend_from_slice(&encoding_rs::WINDOWS_1251.encode(russian).0);
+            let mail = parse(&raw, &ReadLimits::default());
+            assert_eq!((mail.text.as_str(), mail.faults), (russian, vec![Fault::Charset]), "{label}");
+        }
+    }
+
+    #[test]
+    fn the_charset_of_html_may_stand_inside() {
+        let html =
+            b"Content-Type: text/html\n\n<meta http-equiv=Content-Type content=\"text/html; charset=koi8-r\"><p>\xc1";
+        assert_eq!(parse(html, &ReadLimits::default()).text, "а");
+    }
+
+    #[test]
+    fn a_report_keeps_its_status_and_what_came_back() {
+        let mail = multipart(
+            "report",
+            &[
+                PLAIN,
+                "Content-Type: message/delivery-status\n\nAction: failed\n",
+                "Content-Type: text/rfc822-headers\n\nMessage-ID: <1@x>\n",
+                "Content-Type: message/rfc822\n\nMessage-ID: <2@x>\n\nbody\n",
+            ],
+        );
+        assert_eq!(mail.status_parts, ["Action: failed\r\n"]);
+        assert_eq!(mail.returned_headers.as_deref(), Some("Message-ID: <1@x>\r\n"));
+        assert_eq!((mail.text.as_str(), mail.attachments.len()), ("plain", 3));
+    }
 }

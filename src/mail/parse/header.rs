@@ -1,220 +1,207 @@
-//! Header blocks: fields split, unfolded and decoded (RFC 5322 section 2.2, RFC 2047), within bounds.
+//! Header blocks: fields split, unfolded and decoded (RFC 5322 section 2.2), within bounds.
 //!
 //! Done here and not by the library, since a mail must keep its fields however broken they are: repeated, raw 8-bit,
 //! encoded words that split a character.
 
-use base64::Engine as _;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-
-use super::ReadLimits;
+use super::charset;
+use super::value::Value;
+use super::{ReadLimits, words};
 use crate::mail::message::{Fault, Header};
-use crate::mail::pattern::Pattern;
 
-/// Longest decoded value of one field, in characters; addresses of a million recipients need no more to be bounded.
+/// Longest value of one field, in bytes; addresses of a million recipients need no more to be bounded.
 const LONGEST_VALUE: usize = 64 << 10;
+/// Longest name of a field, in bytes.
+const LONGEST_NAME: usize = 200;
+/// Names by which a line that is no field is known to stand within a header block, and not to begin the text.
+const COMMON: [&str; 10] = [
+    "content-type",
+    "content-transfer-encoding",
+    "date",
+    "from",
+    "message-id",
+    "mime-version",
+    "received",
+    "return-path",
+    "subject",
+    "to",
+];
 
-/// `=?charset*language?encoding?text?=`
-static WORD: Pattern = Pattern::new(r"(?i)=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bq])\?([^?\r\n]{0,4096})\?=");
-
-/// Tolerant base 64: padding may be missing or wrong, stray bits at the end are dropped.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_allow_trailing_bits(true)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
-
-/// Where the header block ends: offset of the first byte of the body, and of the block's end.
-pub fn split(raw: &[u8]) -> (&[u8], &[u8]) {
-    let mut at = 0;
-    while at < raw.len() {
-        let end = raw[at..].iter().position(|byte| *byte == b'\n').map_or(raw.len(), |line| at + line + 1);
-        if matches!(&raw[at..end], b"\n" | b"\r\n") {
-            return (&raw[..at], &raw[end..]);
-        }
-        at = end;
-    }
-    (raw, &[])
+/// One field: its value unfolded, on one line, 8-bit letters read, encoded words not yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    pub name: String,
+    pub raw: String,
 }
 
-/// The fields of a header block; `body_charset` helps with raw 8-bit values.
-pub fn fields(block: &[u8], limits: &ReadLimits, body_charset: Option<&str>, faults: &mut Vec<Fault>) -> Vec<Header> {
-    let mut fields = Vec::new();
-    let bounded = &block[..block.len().min(limits.header_bytes)];
-    let mut lines = bounded.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let mut current: Option<(String, Vec<u8>)> = None;
-    let mut count = 0;
-    for line in lines.by_ref() {
-        count += 1;
-        if count > limits.header_lines {
-            break;
+impl Field {
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+
+    pub fn decoded(&self) -> Header {
+        Header { name: self.name.clone(), value: one_line(&words::decode(&self.raw)) }
+    }
+}
+
+/// The first field called `name`.
+pub fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a Field> {
+    fields.iter().find(|field| field.is(name))
+}
+
+/// The header block and the body behind the blank line. Where the blank line is missing the body begins behind the last
+/// field; without any field all is body.
+pub fn split(raw: &[u8]) -> (&[u8], &[u8]) {
+    let (mut at, mut end_of_fields, mut in_field, mut seen) = (0, 0, false, false);
+    for line in raw.split_inclusive(|byte| *byte == b'\n') {
+        let kind = kind(line);
+        if kind == Line::Blank {
+            let body = if end_of_fields == at { at + line.len() } else { end_of_fields };
+            return if seen { (&raw[..end_of_fields], &raw[body..]) } else { (&[], raw) };
         }
-        match (line.first(), &mut current) {
-            (Some(b' ' | b'\t'), Some((_, value))) => value.extend(line),
-            (Some(b' ' | b'\t') | None, _) => {}
-            _ => {
-                fields.extend(current.take().map(|(name, value)| field(name, &value, body_charset)));
-                current = name_and_value(line);
-            }
+        in_field = match kind {
+            // What looks like a field behind a line that is none may be text: only a common name is believed.
+            Line::Field(name) => end_of_fields == at || COMMON.iter().any(|known| name.eq_ignore_ascii_case(known)),
+            Line::Continued => in_field,
+            _ => false,
+        };
+        at += line.len();
+        if in_field {
+            (end_of_fields, seen) = (at, true);
         }
     }
-    fields.extend(current.map(|(name, value)| field(name, &value, body_charset)));
-    if count > limits.header_lines || block.len() > limits.header_bytes {
+    if seen { raw.split_at(end_of_fields) } else { (&[], raw) }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line<'a> {
+    Blank,
+    Field(&'a str),
+    Continued,
+    Other,
+}
+
+fn kind(line: &[u8]) -> Line<'_> {
+    match line.trim_ascii_end() {
+        [] if !line.starts_with(b" ") && !line.starts_with(b"\t") => Line::Blank,
+        _ if matches!(line.first(), Some(b' ' | b'\t')) => Line::Continued,
+        text => name(text).map_or(Line::Other, |(name, _)| Line::Field(name)),
+    }
+}
+
+/// Name and value of a line that is a field.
+fn name(line: &[u8]) -> Option<(&str, &[u8])> {
+    let colon = line.iter().take(LONGEST_NAME + 1).position(|byte| *byte == b':')?;
+    let name = std::str::from_utf8(&line[..colon]).ok()?.trim_end();
+    let good = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    good.then(|| (name, &line[colon + 1..]))
+}
+
+/// The fields of a header block. Raw 8-bit values are UTF-8, else in the charset that `charset_of` finds for the body.
+pub fn fields(
+    block: &[u8],
+    limits: &ReadLimits,
+    charset_of: impl Fn(&Value) -> Option<String>,
+    faults: &mut Vec<Fault>,
+) -> Vec<Field> {
+    let fields = unfolded(block, limits, faults);
+    if fields.iter().any(|(_, value)| value.contains(&0)) {
+        faults.push(Fault::NulBytes);
+    }
+    let content_type = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let content_type = content_type.map(|(_, value)| Value::parse(&String::from_utf8_lossy(value)));
+    let charset = charset_of(&content_type.unwrap_or_default());
+    let read = |raw: &[u8]| one_line(&charset::decode_header(raw, charset.as_deref()));
+    fields.into_iter().map(|(name, value)| Field { raw: read(&value), name }).collect()
+}
+
+/// The fields of the header block of a part, or of a mail inside a mail.
+pub fn inner_fields(block: &[u8]) -> Vec<Field> {
+    fields(block, &ReadLimits::default(), |_| None, &mut Vec::new())
+}
+
+/// Names and values with their folds undone; lines that are neither field nor fold are passed over.
+fn unfolded(block: &[u8], limits: &ReadLimits, faults: &mut Vec<Fault>) -> Vec<(String, Vec<u8>)> {
+    let mut fields: Vec<(String, Vec<u8>)> = Vec::new();
+    let (mut in_field, mut cut) = (false, block.len() > limits.header_bytes);
+    let bounded = &block[..block.len().min(limits.header_bytes)];
+    let mut lines = bounded.split_inclusive(|byte| *byte == b'\n');
+    for line in lines.by_ref().take(limits.header_lines) {
+        match (kind(line), fields.last_mut()) {
+            (Line::Field(_), _) => {
+                in_field = true;
+                fields.extend(name(line.trim_ascii_end()).map(|(name, value)| (name.to_owned(), value.to_vec())));
+            }
+            (Line::Continued, Some((_, value))) if in_field => value.extend_from_slice(line.trim_ascii_end()),
+            (kind, _) => in_field &= kind == Line::Continued,
+        }
+        if let Some((_, value)) = fields.last_mut().filter(|(_, value)| value.len() > LONGEST_VALUE) {
+            value.truncate(LONGEST_VALUE);
+            cut = true;
+        }
+    }
+    if cut || lines.next().is_some() {
         faults.push(Fault::HeaderTooLong);
     }
     fields
 }
 
-fn name_and_value(line: &[u8]) -> Option<(String, Vec<u8>)> {
-    let colon = line.iter().position(|byte| *byte == b':')?;
-    let name = std::str::from_utf8(&line[..colon]).ok()?.trim_end();
-    let good = !name.is_empty() && name.len() <= 200 && name.bytes().all(|byte| byte.is_ascii_graphic());
-    good.then(|| (name.to_owned(), line[colon + 1..].to_vec()))
-}
-
-fn field(name: String, raw: &[u8], body_charset: Option<&str>) -> Header {
-    let addresses =
-        ["from", "to", "cc", "reply-to", "sender", "bcc"].iter().any(|known| name.eq_ignore_ascii_case(known));
-    let raw = eight_bit(raw, body_charset);
-    // Words in an address list are decoded name by name, after the list has been taken apart.
-    let value = if addresses { raw } else { decode_words(&raw) };
-    Header { name, value: one_line(&value) }
-}
-
-/// Raw 8-bit text: UTF-8, else the body's charset, else windows-1252.
-fn eight_bit(raw: &[u8], body_charset: Option<&str>) -> String {
-    match std::str::from_utf8(raw) {
-        Ok(text) => text.to_owned(),
-        Err(_) => {
-            let label = body_charset.and_then(|label| Encoding::for_label(label.as_bytes()));
-            let charset = label.filter(|charset| *charset != UTF_8).unwrap_or(WINDOWS_1252);
-            charset.decode_without_bom_handling(raw).0.into_owned()
-        }
-    }
-}
-
-/// Control characters and line ends to blanks, ends trimmed, bounded.
+/// Control characters to blanks, NUL to nothing, ends trimmed.
 fn one_line(text: &str) -> String {
-    let clean: String = text.chars().take(LONGEST_VALUE).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    clean.trim().to_owned()
-}
-
-/// Decodes every encoded word. White space between two words goes; neighbours in one charset are decoded as one run of
-/// bytes, since some programs split a character over two words.
-pub fn decode_words(text: &str) -> String {
-    let Some(pattern) = WORD.regex() else { return text.to_owned() };
-    let mut out = String::new();
-    let mut run: Option<(&'static Encoding, Vec<u8>)> = None;
-    let mut at = 0;
-    for found in pattern.captures_iter(text) {
-        let (Some(whole), Some(label), Some(kind), Some(data)) =
-            (found.get(0), found.get(1), found.get(2), found.get(3))
-        else {
-            continue;
-        };
-        let charset = Encoding::for_label(label.as_str().as_bytes()).unwrap_or(UTF_8);
-        // Raw 8-bit characters inside a word have been decoded already; they go back into the word's charset with the rest.
-        let bytes = word_bytes(kind.as_str(), &charset.encode(data.as_str()).0);
-        let gap = &text[at..whole.start()];
-        let adjoins = run.is_some() && gap.chars().all(char::is_whitespace);
-        if !adjoins {
-            flush(&mut out, run.take());
-            out.push_str(gap);
-        }
-        match &mut run {
-            // ISO-2022-JP begins each word in ASCII, so its words must not be run together.
-            Some((same, collected)) if *same == charset && charset != encoding_rs::ISO_2022_JP => {
-                collected.extend(bytes)
-            }
-            _ => {
-                flush(&mut out, run.take());
-                run = Some((charset, bytes));
-            }
-        }
-        at = whole.end();
-    }
-    flush(&mut out, run);
-    out.push_str(&text[at..]);
-    out
-}
-
-fn flush(out: &mut String, run: Option<(&'static Encoding, Vec<u8>)>) {
-    if let Some((charset, bytes)) = run {
-        let (text, broken) = charset.decode_without_bom_handling(&bytes);
-        match (broken, std::str::from_utf8(&bytes)) {
-            (true, Ok(utf8)) => out.push_str(utf8),
-            _ => out.push_str(&text),
-        }
-    }
-}
-
-fn word_bytes(kind: &str, data: &[u8]) -> Vec<u8> {
-    if kind.eq_ignore_ascii_case("b") {
-        let clean: Vec<u8> = data.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        return BASE64.decode(&clean).unwrap_or_default();
-    }
-    let mut bytes = Vec::with_capacity(data.len());
-    let mut rest = data;
-    while let Some((first, after)) = rest.split_first() {
-        rest = after;
-        match first {
-            b'_' => bytes.push(b' '),
-            b'=' if after.len() >= 2 => match hex_pair(after[0], after[1]) {
-                Some(byte) => {
-                    bytes.push(byte);
-                    rest = &after[2..];
-                }
-                None => bytes.push(b'='),
-            },
-            other => bytes.push(*other),
-        }
-    }
-    bytes
-}
-
-fn hex_pair(high: u8, low: u8) -> Option<u8> {
-    let digit = |byte: u8| (byte as char).to_digit(16);
-    Some((digit(high)? << 4 | digit(low)?) as u8)
+    let kept = text.chars().filter(|c| *c != '\0').map(|c| if c.is_control() { ' ' } else { c });
+    kept.collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_pattern_compiles() {
-        assert!(WORD.regex().is_some());
+    fn read(block: &[u8], charset: Option<&str>, faults: &mut Vec<Fault>) -> Vec<(String, String)> {
+        let fields = fields(block, &ReadLimits::default(), |_| charset.map(str::to_owned), faults);
+        fields.iter().map(Field::decoded).map(|field| (field.name, field.value)).collect()
     }
 
     #[test]
-    fn words_are_decoded_and_joined() {
-        assert_eq!(decode_words("=?utf-8?Q?Gr=C3=BC=C3?= =?utf-8?Q?=9Fe?= x"), "Grüße x");
-        assert_eq!(decode_words("a =?iso-8859-1?q?b=FC_c?= d"), "a bü c d");
-        assert_eq!(decode_words("=?iso-8859-1?q?Fr\u{f6}sche=FC?="), "Fröscheü");
-        assert_eq!(decode_words("=?utf-8?B?W0dHVVM6NTc4?= =?utf-8?B?OTBdIGJyb2tlbg==?="), "[GGUS:57890] broken");
-        assert_eq!(decode_words("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?= =?iso-2022-jp?B?GyRCOGwbKEI=?="), "日本語");
-        assert_eq!(decode_words("no =?word here?= =?utf-8?x?y?="), "no =?word here?= =?utf-8?x?y?=");
-    }
-
-    #[test]
-    fn fields_are_unfolded_bounded_and_never_forged() {
+    fn fields_are_unfolded_and_never_forged() {
         let mut faults = Vec::new();
-        let block = b"Subject: a\r\n b\r\nX-\xff: no\r\nnot a field\r\nTo: x@y.example\r\nX: \xe4\r\n";
-        let fields = super::fields(block, &ReadLimits::default(), None, &mut faults);
-        let seen: Vec<_> = fields.iter().map(|field| (field.name.as_str(), field.value.as_str())).collect();
-        assert_eq!(seen, [("Subject", "a b"), ("To", "x@y.example"), ("X", "ä")]);
-        assert!(faults.is_empty());
-        let many = "A: b\n".repeat(5_000);
-        let few = super::fields(many.as_bytes(), &ReadLimits::default(), None, &mut faults);
-        assert_eq!((few.len(), faults), (1_000, vec![Fault::HeaderTooLong]));
+        let block = b"Subject: a\r\n b\r\n\t=?utf-8?Q?=C3=BC?=\r\nX-\xff: no\r\n folded\r\nnot a field\r\n\
+                      To : x@y.example\r\nX: \xe4\0\r\nY:\r\n";
+        let expected = [("Subject", "a b ü"), ("To", "x@y.example"), ("X", "ä"), ("Y", "")];
+        assert_eq!(read(block, None, &mut faults), expected.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(faults, [Fault::NulBytes]);
     }
 
     #[test]
-    fn a_block_ends_at_the_first_empty_line() {
-        assert_eq!(split(b"A: b\r\n\r\nbody\n\nmore"), (&b"A: b\r\n"[..], &b"body\n\nmore"[..]));
-        assert_eq!(split(b"A: b"), (&b"A: b"[..], &b""[..]));
-        assert_eq!(split(b"\nbody"), (&b""[..], &b"body"[..]));
+    fn raw_letters_are_in_the_charset_of_the_body() {
+        let fields = read(b"Subject: \xc1", Some("koi8-r"), &mut Vec::new());
+        assert_eq!(fields, [("Subject".to_owned(), "а".to_owned())]);
+    }
+
+    #[test]
+    fn everything_is_bounded() {
+        for block in
+            ["A: b\n".repeat(5_000), format!("A: {}", "b".repeat(LONGEST_VALUE + 1)), "A: b\n ".repeat(100_000)]
+        {
+            let mut faults = Vec::new();
+            let fields = read(block.as_bytes(), None, &mut faults);
+            assert!(fields.len() <= 1_000 && fields.iter().all(|(_, value)| value.len() <= LONGEST_VALUE));
+            assert_eq!(faults, [Fault::HeaderTooLong]);
+        }
+    }
+
+    #[test]
+    fn a_block_ends_at_the_first_blank_line_or_behind_the_last_field() {
+        for (raw, block, body) in [
+            ("A: b\r\n\r\nbody\n\nmore", "A: b\r\n", "body\n\nmore"),
+            ("A: b\n \nC: d\n\nbody", "A: b\n \nC: d\n", "body"),
+            ("A: b", "A: b", ""),
+            ("A: b\nSome text.\nNote: more\n\nend", "A: b\n", "Some text.\nNote: more\n\nend"),
+            ("A: b\njunk\n  junk\nContent-Type: x/y\n\nbody", "A: b\njunk\n  junk\nContent-Type: x/y\n", "body"),
+            ("A: b\nSome text.\n", "A: b\n", "Some text.\n"),
+            ("no header\n\nat all: none\n", "", "no header\n\nat all: none\n"),
+            ("\nbody", "", "\nbody"),
+            ("", "", ""),
+        ] {
+            assert_eq!(split(raw.as_bytes()), (block.as_bytes(), body.as_bytes()), "{raw:?}");
+        }
     }
 }
