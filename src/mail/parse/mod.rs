@@ -34,9 +34,6 @@ static PREFIX: Pattern = Pattern::new(
     r"(?i)^\s*(?:re|aw|antw|antwort|sv|vs|odp|отв|на|res|ref|rif|r|ynt|vá|fwd?|wg|tr|rv|i|enc|doorst|vl|pd|пер)(?:\[\d{1,3}\])?\s?:",
 );
 
-/// `From user date` of an mbox.
-static ENVELOPE: Pattern = Pattern::new(r"^>?From [^\r\n]{0,500}\r?\n");
-
 /// How much of a mail is read.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadLimits {
@@ -135,14 +132,13 @@ fn with_line_ends(raw: &[u8]) -> Cow<'_, [u8]> {
     raw.iter().map(|byte| if *byte == b'\r' { b'\n' } else { *byte }).collect::<Vec<_>>().into()
 }
 
-/// The mail behind a byte order mark and a `From ` line that slipped into it, where a field follows it.
+/// The mail behind a byte order mark and a `From user date` line of an mbox, or `>From`, where a field follows it.
 fn without_envelope_line(raw: &[u8]) -> &[u8] {
     let raw = raw.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw);
-    let start = String::from_utf8_lossy(&raw[..raw.len().min(1_000)]);
-    // The line is ASCII in every mbox; with other bytes in it the length would not hold.
-    let length = ENVELOPE.captures(&start).and_then(|found| found.get(0)).map_or(0, |found| found.len());
-    let behind = raw.get(length..).unwrap_or_default();
-    if length > 0 && raw[..length].is_ascii() && !header::split(behind).0.is_empty() { behind } else { raw }
+    let is_envelope = raw.strip_prefix(b">").unwrap_or(raw).starts_with(b"From ");
+    let end = raw.iter().position(|byte| *byte == b'\n').filter(|_| is_envelope);
+    let behind = end.map(|end| &raw[end + 1..]);
+    behind.filter(|behind| !header::split(behind).0.is_empty()).unwrap_or(raw)
 }
 
 /// The charset of the text: the mail's own, else the first that one of its parts names.
@@ -179,6 +175,8 @@ pub fn header_fields(block: &str) -> Vec<Header> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn of(raw: &str) -> Mail {
@@ -186,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    fn the_patterns_compile() {
-        assert!(PREFIX.regex().is_some() && ENVELOPE.regex().is_some());
+    fn the_pattern_compiles() {
+        assert!(PREFIX.regex().is_some());
     }
 
     #[test]
@@ -345,5 +343,83 @@ mod tests {
         assert_eq!(is_read("NUL", "\0".repeat(1_000)).text, "");
         assert!(of("A: b\r\n\r\nx\0y").faults.contains(&Fault::NulBytes));
         assert!(of("A: b\0c\r\n\r\nx").faults.contains(&Fault::NulBytes));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_mail_breaks_the_reader(pieces in prop::collection::vec(piece(), 0..60)) {
+            let raw = pieces.concat();
+            let limits = ReadLimits { mail_bytes: 400, text_chars: 100, parts: 5, levels: 2, ..ReadLimits::default() };
+            for limits in [ReadLimits::default(), limits] {
+                let mail = parse(&raw, &limits);
+                prop_assert_eq!(mail.size, raw.len());
+                prop_assert!(mail.text.chars().count() <= limits.text_chars);
+                prop_assert!(mail.attachments.iter().all(|file| !file.name.is_empty() && !file.name.contains('/')));
+            }
+        }
+    }
+
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let marks = [
+            "\r\n",
+            "\n",
+            "\n\n",
+            "\r",
+            " ",
+            "\t",
+            "From ",
+            "From: ",
+            "To: ",
+            "Subject: ",
+            "Date: ",
+            "Message-ID: ",
+            "<",
+            ">",
+            "a@x.example",
+            ",",
+            ";",
+            ":",
+            "(",
+            ")",
+            "\"",
+            "\\",
+            "=?utf-8?Q?",
+            "=?iso-2022-jp?B?",
+            "GyRC",
+            "?=",
+            "=C3",
+            "=",
+            "Content-Type: ",
+            "multipart/mixed",
+            "multipart/alternative",
+            "multipart/digest",
+            "message/rfc822",
+            "text/plain",
+            "text/html",
+            "; boundary=b",
+            "; boundary=bb",
+            "; charset=utf-7",
+            "; charset=utf-16",
+            "; name*0*=utf-8''%C3",
+            "; format=flowed",
+            "\n--b\n",
+            "\n--bb\n",
+            "\n--b--\n",
+            "\n--bb--\n",
+            "--",
+            "b",
+            "+",
+            "\0",
+            "> ",
+            "1 Feb 2007 10:00",
+            "Content-Transfer-Encoding: base64",
+            "Content-Transfer-Encoding: quoted-printable",
+            "Content-ID: <b>",
+            "cid:b",
+        ];
+        let mark = prop::sample::select(marks.to_vec()).prop_map(|mark| mark.as_bytes().to_vec());
+        prop_oneof![8 => mark, 1 => prop::collection::vec(any::<u8>(), 0..8)]
     }
 }
