@@ -17,6 +17,11 @@ const LONGEST_HEAD: usize = 4 << 10;
 const MOST_TAG: usize = 16 << 10;
 /// Attributes of one tag, by their equals signs.
 const MOST_ATTRIBUTES: usize = 100;
+/// Elements that do not nest: those without content, and those whose end is mostly left out.
+const NOT_NESTED: [&str; 26] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "p",
+    "li", "dd", "dt", "option", "tr", "td", "th", "thead", "tbody", "tfoot", "colgroup",
+];
 /// Column at which lines are wrapped; people read mail at this width.
 const WIDTH: usize = 100;
 
@@ -53,10 +58,13 @@ fn bounded(html: &str) -> &str {
 }
 
 /// Whether nesting and attributes are within what people's programs write.
+///
+/// An end counts only where it closes the element opened last: one that closes nothing must not hide depth. A slash at
+/// the end of a tag closes nothing in HTML.
 fn is_reasonable(html: &str) -> bool {
-    let (mut depth, mut rest) = (0_usize, html);
-    while let Some(open) = rest.find('<') {
-        rest = &rest[open + 1..];
+    let (mut open, mut rest) = (Vec::new(), html);
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
         let end = rest.find('>').unwrap_or(rest.len());
         let tag = &rest[..end];
         if tag.len() > MOST_TAG && !tag.starts_with('!')
@@ -64,20 +72,30 @@ fn is_reasonable(html: &str) -> bool {
         {
             return false;
         }
-        let void = ["br", "img", "hr", "meta", "link", "input", "!", "p", "li"]
-            .iter()
-            .any(|name| tag.to_ascii_lowercase().starts_with(name));
         match tag.strip_prefix('/') {
-            Some(_) => depth = depth.saturating_sub(1),
-            None if !void && !tag.ends_with('/') => depth += 1,
+            Some(closed) => {
+                open.pop_if(|name| *name == element(closed));
+            }
+            None if nests(&element(tag)) => open.push(element(tag)),
             None => {}
         }
-        if depth > MOST_DEPTH {
+        if open.len() > MOST_DEPTH {
             return false;
         }
         rest = &rest[end..];
     }
     true
+}
+
+/// Name of the element of a tag, in small letters; empty for a comment or a declaration.
+fn element(tag: &str) -> String {
+    let end = tag.find(|c: char| !c.is_ascii_alphanumeric() && c != ':' && c != '-').unwrap_or(tag.len());
+    tag[..end].to_ascii_lowercase()
+}
+
+/// Whether an element stays open until its end is written: some have no content, others end where the next begins.
+fn nests(element: &str) -> bool {
+    !element.is_empty() && !NOT_NESTED.contains(&element)
 }
 
 fn laid_out(html: &str) -> String {
@@ -150,12 +168,23 @@ mod tests {
     }
 
     #[test]
+    fn ends_that_close_nothing_hide_no_depth() {
+        assert!(!is_reasonable(&"</x><div>".repeat(1_000)));
+        assert!(!is_reasonable(&"<div/>".repeat(1_000)));
+        assert!(!is_reasonable(&"<b><div></b>".repeat(1_000)));
+        assert!(is_reasonable(&"<DIV class='a'><p>x<br></div>".repeat(1_000)));
+        assert!(is_reasonable(&format!("<table>{}</table>", "<tr><td>x<td>y".repeat(1_000))));
+    }
+
+    #[test]
     fn hostile_html_is_read_within_bounds() {
         for html in [
             "<div>".repeat(100_000),
             format!("<a {}>x</a>", "b=c ".repeat(200_000)),
             "<".repeat(500_000),
             "<blockquote>".repeat(5_000),
+            "</x><div>".repeat(50_000),
+            "<div/>".repeat(80_000),
         ] {
             assert!(to_text(&html, 1_000).chars().count() <= 1_000);
         }
