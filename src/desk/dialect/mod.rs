@@ -8,6 +8,8 @@ mod check;
 mod file;
 mod pattern;
 mod reader;
+mod recognise;
+pub mod sample;
 mod source;
 mod template;
 mod writer;
@@ -22,6 +24,7 @@ use reader::Reader;
 use source::Source;
 
 pub use file::ParameterSpec;
+pub use recognise::{Claim, claims, recognise};
 pub use source::DialectProblem;
 pub use writer::Known;
 

@@ -1,0 +1,76 @@
+//! What a sample mail must mean to a dialect, and in what a reading differs from it. The one form for `dialect test` and
+//! for the samples of the dialects that are built in; it reads no files.
+
+use serde::Deserialize;
+
+use super::{Dialect, Kind, Parameters, Reading};
+use crate::mail::{Mail, reply};
+
+/// What a sample must mean: `x.toml` beside `x.eml`. What is not said must not be found, save rule and text.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expectation {
+    pub kind: Option<Kind>,
+    /// The rule of the dialect file.
+    pub rule: Option<String>,
+    pub foreign_id: Option<String>,
+    #[serde(default)]
+    pub internal: bool,
+    #[serde(default)]
+    pub last_public: bool,
+    /// The text for people must contain this; an empty string: there is none.
+    pub text: Option<String>,
+    /// What the unit gives for its dialect.
+    #[serde(default)]
+    pub parameters: Parameters,
+}
+
+/// One field that is not as expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub field: &'static str,
+    pub expected: String,
+    pub found: String,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.field, self.expected, self.found)
+    }
+}
+
+/// Reads a sample as the desk would read it from a unit with these parameters.
+pub fn read(dialect: &Dialect, mail: &Mail, parameters: &Parameters) -> Reading {
+    dialect.read(mail, &reply::cut(&mail.text).newest, parameters)
+}
+
+impl Expectation {
+    /// Reads an `x.toml`. The error says what is wrong and where.
+    pub fn parse(toml_text: &str) -> Result<Self, String> {
+        toml::from_str(toml_text).map_err(|error| error.to_string().trim_end().to_owned())
+    }
+
+    /// Every field in which a reading is not as expected.
+    pub fn differences(&self, reading: &Reading) -> Vec<Difference> {
+        let word = |kind: Option<Kind>| kind.map_or("none".to_owned(), |kind| kind.word().to_owned());
+        let quoted = |text: Option<&str>| text.map_or("none".to_owned(), |text| format!("{text:?}"));
+        let rule = self.rule.as_deref().unwrap_or(&reading.rule);
+        let fields = [
+            ("kind", word(self.kind), word(reading.kind)),
+            ("rule", quoted(Some(rule)), quoted(Some(&reading.rule))),
+            ("foreign_id", quoted(self.foreign_id.as_deref()), quoted(reading.foreign_id.as_deref())),
+            ("internal", self.internal.to_string(), reading.internal.to_string()),
+            ("last_public", self.last_public.to_string(), reading.last_public.to_string()),
+        ];
+        let unlike = fields.into_iter().filter(|(_, expected, found)| expected != found);
+        let unlike = unlike.map(|(field, expected, found)| Difference { field, expected, found });
+        unlike.chain(self.other_text(&reading.text)).collect()
+    }
+
+    fn other_text(&self, found: &str) -> Option<Difference> {
+        let expected = self.text.as_deref()?;
+        let good = if expected.is_empty() { found.is_empty() } else { found.contains(expected) };
+        let expected = if expected.is_empty() { "no text".to_owned() } else { format!("{expected:?} in it") };
+        (!good).then(|| Difference { field: "text", expected, found: format!("{found:?}") })
+    }
+}
