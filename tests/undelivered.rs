@@ -38,7 +38,7 @@ impl World {
     fn deliver(&mut self, answer: impl Fn(&str) -> Outcome) -> Vec<String> {
         let settings = OutboxSettings::default();
         let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
-        let departures = delivery::claim(&mut self.store, self.now, &settings).unwrap();
+        let departures = delivery::claim(rules.policy, &mut self.store, self.now, &settings).unwrap();
         let mut tried = Vec::new();
         for departure in departures {
             let to = departure.line.to.to_string();

@@ -85,11 +85,11 @@ fn list(config: &Path, filter: OutboxFilter, most: usize, json: bool) -> Result<
                 line.attempts.to_string(),
                 line.to.to_string(),
                 line.template.name().to_owned(),
-                line.answer,
+                line.held.unwrap_or(line.answer),
             ]
         })
         .collect();
-    print(&table(["mail", "state", "due (UTC)", "tried", "to", "what", "last answer"], &rows))
+    print(&table(["mail", "state", "due (UTC)", "tried", "to", "what", "why it waits, or the last answer"], &rows))
 }
 
 fn show(config: &Path, id: OutboxId, json: bool) -> Result<(), Failure> {

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::table::{count, harmless, time};
 use super::{Failure, open_reader, print, print_json};
 use crate::daemon::clock;
-use crate::store::{Counts, HealthRow, HealthState, OutboxState};
+use crate::desk::decision::Recipient;
+use crate::store::{Counts, HealthRow, HealthState, HeldBack, OutboxState};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -59,8 +60,20 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     print(&format!("{:20}{}", "tickets", or_none(&tickets)))?;
     print(&format!("{:20}{}", "mails in, 24 h", or_none(&mails)))?;
     print(&format!("{:20}{}", "outbox", or_none(&outbox)))?;
+    for held in &counts.held {
+        print(&format!("{:20}{}", "", held_back(held)))?;
+    }
     print(&format!("{:20}{}", "quarantine", count(counts.quarantine, "mail")))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// `12 mails held back for ROC_DECH, the last until 2026-11-24 09:05`.
+fn held_back(HeldBack { recipient, mails, until }: &HeldBack) -> String {
+    let to = match recipient {
+        Recipient::Unit(unit) => format!(" for {unit}"),
+        _ => String::new(),
+    };
+    format!("{} held back{to}, the last until {}; `outbox list --state ready`", count(*mails, "mail"), time(*until))
 }
 
 fn or_none(parts: &[String]) -> String {

@@ -110,10 +110,12 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let settings = &shared.loaded.plant.outbox;
         let done = match job {
-            Job::Claim(answer) => delivery::claim(&mut self.store, now, settings).map(|departures| {
-                // A sender that is gone leaves its leases to end by themselves.
-                let _ = answer.send(departures);
-            }),
+            Job::Claim(answer) => {
+                delivery::claim(&shared.loaded.policy, &mut self.store, now, settings).map(|departures| {
+                    // A sender that is gone leaves its leases to end by themselves.
+                    let _ = answer.send(departures);
+                })
+            }
             Job::Health(part, health) => self.health(&part, &health),
             Job::Settle(line, outcome) => {
                 sent(&line, &outcome);

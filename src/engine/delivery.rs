@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 
 use crate::desk::bounce::Undelivered;
 use crate::desk::decision::{Recipient, Template};
-use crate::desk::policy::UnitName;
+use crate::desk::policy::{Policy, UnitName};
 use crate::desk::ticket::TicketId;
+use crate::engine::pace;
 use crate::mail::{Address, MessageId};
 use crate::relay::{Outcome, Parcel};
 use crate::store::{Batch, OutboxId, OutboxLine, OutboxRow, Settlement, Store, StoreError};
@@ -144,10 +145,30 @@ impl DeadLetter {
     }
 }
 
-/// Takes up what is due, and has it leased and counted before it returns. Settle each with [`settle`].
-pub fn claim(store: &mut Store, now: Timestamp, settings: &OutboxSettings) -> Result<Vec<Departure>, StoreError> {
-    let rows = store.batch(|batch| batch.claim(now, settings.at_once, settings.lease))?;
-    Ok(rows.into_iter().map(Departure::from).collect())
+/// Takes up what is due, and has it leased and counted before it returns. Settle each with [`settle`]. What must wait
+/// for the pace of its helpdesk is passed over, and holds up nothing behind it.
+pub fn claim(
+    policy: &Policy,
+    store: &mut Store,
+    now: Timestamp,
+    settings: &OutboxSettings,
+) -> Result<Vec<Departure>, StoreError> {
+    store.batch(|batch| {
+        let mut departures = Vec::new();
+        loop {
+            // Each is leased or held back, so none is due again in the next turn.
+            let due = batch.due(now, settings.at_once.saturating_sub(departures.len()))?;
+            if due.is_empty() {
+                return Ok(departures);
+            }
+            for line in due {
+                match pace::hold(policy, batch, &line, now)? {
+                    Some(hold) => batch.hold(line.id, hold.until, &hold.why)?,
+                    None => departures.push(batch.lease(line.id, now, settings.lease)?.into()),
+                }
+            }
+        }
+    })
 }
 
 /// Writes down the answer to one mail. What comes back is a letter that died of it: the caller tells the desk, in the
@@ -250,6 +271,7 @@ mod tests {
             size: 12,
             state: OutboxState::Leased,
             due: None,
+            held: None,
             attempts,
             unknown: false,
             answer: String::new(),

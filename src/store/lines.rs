@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use super::cells::{self, Cells};
 use super::error::Fault;
 use super::rows::{
-    Direction, EventRow, MailLine, MailNumber, MessageRow, OutboxId, OutboxLine, OutboxRow, OutboxState, QuarantineRow,
-    Resolution, TicketLine,
+    Direction, EventRow, HeldBack, MailLine, MailNumber, MessageRow, OutboxId, OutboxLine, OutboxRow, OutboxState,
+    QuarantineRow, Resolution, TicketLine,
 };
 use super::sql;
 use crate::desk::decision::{Template, Verdict};
@@ -105,6 +105,7 @@ pub(super) fn outbox_line(row: &Cells<'_>) -> Result<OutboxLine, Fault> {
         size: row.number("size")?,
         state: row.word("state", OutboxState::from_word)?,
         due: row.time_or_none("due")?,
+        held: row.plain("held")?,
         attempts: row.small("attempts")?,
         unknown: row.plain("unknown")?,
         answer: row.plain("answer")?,
@@ -113,6 +114,10 @@ pub(super) fn outbox_line(row: &Cells<'_>) -> Result<OutboxLine, Fault> {
         settled: row.time_or_none("settled")?,
         settled_by: row.plain("settled_by")?,
     })
+}
+
+pub(super) fn held_back(row: &Cells<'_>) -> Result<HeldBack, Fault> {
+    Ok(HeldBack { recipient: row.json("recipient")?, mails: row.number("mails")?, until: row.time("until")? })
 }
 
 pub(super) fn outbox_row(conn: &Connection, id: i64) -> Result<Option<OutboxRow>, Fault> {

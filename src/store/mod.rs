@@ -34,9 +34,9 @@ pub use outbox::Settlement;
 pub use reader::Reader;
 pub use record::{Letter, Record, Taken};
 pub use rows::{
-    Counts, Direction, EventRow, HealthRow, HealthState, KeptMail, MailLine, MailNumber, MessageRow, OutboxCount,
-    OutboxFilter, OutboxId, OutboxLine, OutboxRow, OutboxState, QuarantineFilter, QuarantineRow, Resolution,
-    TicketFilter, TicketLine, UnitCounts,
+    Counts, Direction, EventRow, HealthRow, HealthState, HeldBack, KeptMail, MailLine, MailNumber, MessageRow,
+    OutboxCount, OutboxFilter, OutboxId, OutboxLine, OutboxRow, OutboxState, QuarantineFilter, QuarantineRow,
+    Resolution, TicketFilter, TicketLine, UnitCounts,
 };
 
 use crate::desk::ticket::TicketId;

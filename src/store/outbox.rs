@@ -2,7 +2,7 @@
 //! attempt is counted before it is made, so a crash loses no mail and no count. It is at-least-once: a row whose lease
 //! ran out goes out again, with the same bytes under the same Message-ID, and is marked `unknown`.
 //!
-//! | state   | claim              | settle: sent | again | dead | retry              | drop                 |
+//! | state   | lease              | settle: sent | again | dead | retry              | drop                 |
 //! |---------|--------------------|--------------|-------|------|--------------------|----------------------|
 //! | ready   | leased, when due   | sent         | -     | -    | ready              | dropped              |
 //! | leased  | leased, when ended | sent         | ready | dead | ready, when ended  | dropped, when ended  |
@@ -12,15 +12,19 @@
 //!
 //! An answer that comes late (the lease had run out, a person was faster) still counts where it says "sent": what has
 //! gone out has gone out. Any other late answer is passed over.
+//!
+//! A row may be held back on purpose: it stays ready, is due later, and says why. That is decided elsewhere.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
 use super::batch::Batch;
-use super::cells::{self, execute, micros, own_id, sql_count};
+use super::cells::{self, execute, micros, own_id, sql_count, sql_id, to_json};
 use super::error::{Fault, StoreError};
-use super::rows::{OutboxId, OutboxRow, OutboxState};
+use super::rows::{OutboxId, OutboxLine, OutboxRow, OutboxState};
 use super::{lines, sql};
+use crate::desk::decision::Recipient;
+use crate::desk::policy::UnitName;
 
 /// What became of an attempt, and what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,14 +49,58 @@ fn next_state(state: OutboxState, settlement: &Settlement) -> Option<OutboxState
 }
 
 impl Batch<'_> {
-    /// Leases rows that are due, at most `most`, those that are due longest first. Until `now + lease` nobody else gets
-    /// them; the caller commits before it sends.
-    pub fn claim(&mut self, now: Timestamp, most: usize, lease: SignedDuration) -> Result<Vec<OutboxRow>, StoreError> {
+    /// Rows that are due, at most `most`, those that are due longest first. Each is to be leased or held back.
+    pub fn due(&mut self, now: Timestamp, most: usize) -> Result<Vec<OutboxLine>, StoreError> {
+        self.call(|conn| cells::rows(conn, sql::OUTBOX_DUE, (micros(now), sql_count(most)), lines::outbox_line))
+    }
+
+    /// Leases a row that is due. Until `now + lease` nobody else gets it; the caller commits before it sends.
+    pub fn lease(&mut self, id: OutboxId, now: Timestamp, lease: SignedDuration) -> Result<OutboxRow, StoreError> {
         let until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
         self.call(|conn| {
-            let due: Vec<i64> =
-                cells::rows(conn, sql::OUTBOX_DUE, (micros(now), sql_count(most)), |row| row.plain("id"))?;
-            due.into_iter().map(|id| claim_one(conn, id, now, until)).collect()
+            let number = own_id("outbox row", id.0)?;
+            execute(conn, sql::OUTBOX_CLAIM, (number, micros(until), micros(now)))?;
+            lines::outbox_row(conn, number)?.ok_or_else(|| Fault::NotFound(format!("outbox row {id}")))
+        })
+    }
+
+    /// Has a row that is ready wait on purpose; `why` is shown to people.
+    pub fn hold(&mut self, id: OutboxId, until: Timestamp, why: &str) -> Result<(), StoreError> {
+        self.call(|conn| {
+            let number = own_id("outbox row", id.0)?;
+            execute(conn, sql::OUTBOX_HOLD, (number, micros(until), why)).map(drop)
+        })
+    }
+
+    /// When the dispatches to a unit after `since` went out or will, the latest first, at most `most`. Those that are
+    /// ready count where they were queued before the row `before`; one that is under way goes just now.
+    pub fn dispatches(
+        &mut self,
+        unit: &UnitName,
+        before: OutboxId,
+        (since, now): (Timestamp, Timestamp),
+        most: usize,
+    ) -> Result<Vec<Timestamp>, StoreError> {
+        self.call(|conn| {
+            let recipient = to_json("recipient", &Recipient::Unit(unit.clone()))?;
+            let before = own_id("outbox row", before.0)?;
+            let key = (recipient, micros(since), before, sql_count(most));
+            let mut going = cells::rows(conn, sql::OUTBOX_DISPATCHES, key, |row| {
+                let at = row.time("going")?;
+                Ok(if row.word("state", OutboxState::from_word)? == OutboxState::Leased { now } else { at })
+            })?;
+            going.sort_by_key(|at| std::cmp::Reverse(*at));
+            Ok(going)
+        })
+    }
+
+    /// Until when an earlier mail of the same ticket to the same recipient is held back, where one is.
+    pub fn held_before(&mut self, line: &OutboxLine) -> Result<Option<Timestamp>, StoreError> {
+        let Some((ticket, number)) = line.ticket.zip(line.number) else { return Ok(None) };
+        self.call(|conn| {
+            let key = (sql_id(ticket.0), number, to_json("recipient", &line.recipient)?);
+            let until: Option<i64> = cells::value(conn, sql::OUTBOX_HELD_BEFORE, key)?;
+            until.map(|until| cells::time("due", until)).transpose()
         })
     }
 
@@ -117,11 +165,6 @@ fn refused(id: OutboxId, why: &str) -> Fault {
 /// Whether a lease holds: its row belongs to the courier.
 fn is_under_way((state, due): (OutboxState, Option<i64>), now: Timestamp) -> bool {
     state == OutboxState::Leased && due.is_some_and(|until| until > micros(now))
-}
-
-fn claim_one(conn: &Connection, id: i64, now: Timestamp, until: Timestamp) -> Result<OutboxRow, Fault> {
-    execute(conn, sql::OUTBOX_CLAIM, (id, micros(until), micros(now)))?;
-    lines::outbox_row(conn, id)?.ok_or_else(|| Fault::NotFound(format!("outbox row {id}")))
 }
 
 fn state_of(conn: &Connection, id: OutboxId) -> Result<(OutboxState, Option<i64>), Fault> {

@@ -25,6 +25,9 @@ use crate::mail::Digest;
 /// Parts of a daemon that are shown; there are never so many.
 const MOST_HEALTHS: usize = 1_000;
 
+/// Units that are shown whose mail is held back.
+const MOST_HELD: usize = 1_000;
+
 /// Problems that an integrity check tells at once.
 const MOST_PROBLEMS: u32 = 20;
 
@@ -177,6 +180,7 @@ impl Reader {
                     .into_iter()
                     .map(|state| Ok((state, outbox_count(conn, state)?)))
                     .collect::<Result<_, Fault>>()?,
+                held: cells::rows(conn, sql::OUTBOX_HELD, [sql_count(MOST_HELD)], lines::held_back)?,
                 quarantine: count(conn, sql::QUARANTINE_COUNT, [])?,
                 mails: verdicts_since(conn, day_ago)?,
             })

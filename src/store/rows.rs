@@ -207,6 +207,8 @@ pub struct OutboxLine {
     pub state: OutboxState,
     /// When it may go out, or when its lease ends; `None` when it is settled.
     pub due: Option<Timestamp>,
+    /// Why it waits on purpose until it is due.
+    pub held: Option<String>,
     /// Attempts that were begun since it was queued or a person asked for a retry.
     pub attempts: u32,
     /// An attempt ended so that nobody knows whether the mail arrived: the recipient may have it twice.
@@ -323,11 +325,22 @@ pub struct OutboxCount {
     pub oldest: Option<Timestamp>,
 }
 
+/// Mails to one recipient that are held back on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldBack {
+    pub recipient: Recipient,
+    pub mails: u64,
+    /// When the last of them may go out.
+    pub until: Timestamp,
+}
+
 /// The store in numbers, for `status`. Every key is there, with zero where there is nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Counts {
     pub tickets: BTreeMap<Status, u64>,
     pub outbox: BTreeMap<OutboxState, OutboxCount>,
+    /// What of the outbox is held back on purpose.
+    pub held: Vec<HeldBack>,
     /// Mails that wait for a person.
     pub quarantine: u64,
     /// Mails of the last 24 hours.

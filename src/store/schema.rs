@@ -19,8 +19,10 @@ pub(super) struct Migration {
 }
 
 /// All of them. A step that was released is never edited: a change is a new step.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration { name: "the_desk", sql: include_str!("migrations/0001_the_desk.sql") }];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration { name: "the_desk", sql: include_str!("migrations/0001_the_desk.sql") },
+    Migration { name: "held_mail", sql: include_str!("migrations/0002_held_mail.sql") },
+];
 
 /// `GGUS` in the file's header: this is a store of ours.
 const APPLICATION_ID: i64 = 0x4747_5553;

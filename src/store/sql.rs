@@ -13,8 +13,8 @@ macro_rules! outbox {
     ($rest:literal) => {
         concat!(
             "SELECT id, key, ticket, number, recipient, address, template, subject, message_id, envelope_sender, \
-             automatic, size, state, due, attempts, unknown, answer, created, first_tried, settled, settled_by \
-             FROM outbox ",
+             automatic, size, state, due, held, attempts, unknown, answer, created, first_tried, settled, \
+             settled_by FROM outbox ",
             $rest
         )
     };
@@ -91,21 +91,29 @@ statements! {
                   SET state = excluded.state, text = excluded.text, at = excluded.at";
 
     // The outbox.
-    OUTBOX_DUE = "SELECT id FROM outbox WHERE due <= ?1 ORDER BY due, id LIMIT ?2";
+    OUTBOX_DUE = outbox!("WHERE due <= ?1 ORDER BY due, id LIMIT ?2");
     OUTBOX_NEXT_DUE = "SELECT min(due) FROM outbox WHERE due IS NOT NULL";
     // An expired lease is an attempt of which nobody knows how it ended.
     OUTBOX_CLAIM = "UPDATE outbox SET unknown = max(unknown, state = 'leased'), \
                     answer = CASE state WHEN 'leased' THEN 'the gateway stopped during the attempt' ELSE answer END, \
-                    state = 'leased', due = ?2, attempts = attempts + 1, first_tried = coalesce(first_tried, ?3) \
+                    state = 'leased', due = ?2, held = NULL, attempts = attempts + 1, first_tried = coalesce(first_tried, ?3) \
                     WHERE id = ?1";
     OUTBOX_END_LEASES = "UPDATE outbox SET due = ?1 WHERE state = 'leased'";
+    OUTBOX_HOLD = "UPDATE outbox SET due = ?2, held = ?3 WHERE id = ?1 AND state = 'ready'";
+    // Those that wait count as far as they were queued earlier: each waits for its own turn.
+    OUTBOX_DISPATCHES = "SELECT state, coalesce(settled, due) AS going FROM outbox WHERE recipient = ?1 \
+                         AND template = 'dispatch' AND state IN ('leased', 'ready', 'sent') \
+                         AND coalesce(settled, due) > ?2 AND (state <> 'ready' OR id < ?3) \
+                         ORDER BY coalesce(settled, due) DESC LIMIT ?4";
+    OUTBOX_HELD_BEFORE = "SELECT max(due) FROM outbox WHERE ticket = ?1 AND number < ?2 AND recipient = ?3 \
+                          AND held IS NOT NULL";
     OUTBOX_STATE = "SELECT state, due FROM outbox WHERE id = ?1";
-    OUTBOX_SET = "UPDATE outbox SET state = ?2, due = ?3, answer = ?4, unknown = max(unknown, ?5), settled = ?6, \
+    OUTBOX_SET = "UPDATE outbox SET state = ?2, due = ?3, held = NULL, answer = ?4, unknown = max(unknown, ?5), settled = ?6, \
                   settled_by = NULL WHERE id = ?1";
     OUTBOX_DROP = "UPDATE outbox SET unknown = max(unknown, state = 'leased'), state = 'dropped', due = NULL, \
-                   settled = ?2, settled_by = ?3 WHERE id = ?1";
+                   held = NULL, settled = ?2, settled_by = ?3 WHERE id = ?1";
     OUTBOX_RETRY = "UPDATE outbox SET unknown = max(unknown, state = 'leased'), state = 'ready', due = ?2, \
-                    attempts = 0, first_tried = NULL, settled = NULL, settled_by = NULL WHERE id = ?1";
+                    held = NULL, attempts = 0, first_tried = NULL, settled = NULL, settled_by = NULL WHERE id = ?1";
 
     // Listings.
     OUTBOX_ROW = outbox!("WHERE id = ?1");
@@ -113,6 +121,8 @@ statements! {
     OUTBOX_NEWEST = outbox!("ORDER BY id DESC LIMIT ?1");
     OUTBOX_IN_STATE = outbox!("WHERE state = ?1 ORDER BY created DESC, id DESC LIMIT ?2");
     OUTBOX_OF_TICKET = outbox!("WHERE ticket = ?1 ORDER BY number DESC LIMIT ?2");
+    OUTBOX_HELD = "SELECT recipient, count(*) AS mails, max(due) AS until FROM outbox WHERE held IS NOT NULL \
+                   GROUP BY recipient ORDER BY recipient LIMIT ?1";
     OUTBOX_COUNT = "SELECT count(*), min(created) FROM outbox WHERE state = ?1";
     MAIL = mail!("WHERE id = ?1");
     MAIL_REASONS = "SELECT trail, understood FROM mail WHERE id = ?1";
@@ -134,10 +144,11 @@ mod tests {
     use crate::store::Store;
 
     /// Whether a step of a plan reads no more than it must: it searches; or it takes the first rows of everything, in
-    /// the order asked for; or it walks the index of just the mails that are in quarantine.
+    /// the order asked for; or it walks the index of just the mails that are in quarantine, or held back.
     fn is_bounded(text: &str, step: &str) -> bool {
         let takes_first = text.contains("LIMIT") && !text.contains("WHERE");
-        !step.starts_with("SCAN") || step == "SCAN CONSTANT ROW" || takes_first || step.contains("quarantine_open")
+        let few = ["quarantine_open", "outbox_held"].iter().any(|index| step.contains(index));
+        !step.starts_with("SCAN") || step == "SCAN CONSTANT ROW" || takes_first || few
     }
 
     #[test]

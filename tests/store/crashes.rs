@@ -76,7 +76,7 @@ fn a_crash_between_any_two_calls_of_a_batch_undoes_the_batch() {
             let solved = Decision { ticket: Some(Ticket { vo: None, ..ticket(id) }), ..decision(Verdict::Append) };
             keep(batch, at(1), Some(3), &solved)?;
             crashes.push(disk.crash());
-            let rows = batch.claim(at(2), 10, SignedDuration::from_mins(1))?;
+            let rows = take_up(batch, at(2), 10, SignedDuration::from_mins(1))?;
             crashes.push(disk.crash());
             batch.settle(rows[0].line.id, &Settlement::Sent { answer: "250".to_owned() }, at(2))?;
             crashes.push(disk.crash());
@@ -151,7 +151,7 @@ fn what_was_under_way_in_a_crash_goes_out_again_and_says_so() {
     drop(store);
     let mut store = Store::open(&crash).unwrap();
     assert_eq!(claim(&mut store, at(59)), []);
-    let rows = store.batch(|batch| batch.claim(at(60), 10, SignedDuration::from_mins(1))).unwrap();
+    let rows = store.batch(|batch| take_up(batch, at(60), 10, SignedDuration::from_mins(1))).unwrap();
     assert_eq!(rows.len(), 2);
     for row in rows {
         assert!(row.line.unknown && row.line.attempts == 2 && row.line.state == OutboxState::Leased, "{row:?}");

@@ -126,8 +126,8 @@ fn a_newer_store_is_refused_politely() {
     );
     let file = path.display();
     for error in refusals(&path) {
-        let text = format!("store {file} has the newer schema 99, this gateway knows 1; start the newer gateway");
-        assert_eq!(error.to_string(), text);
+        let text = format!("store {file} has the newer schema 99, this gateway knows ");
+        assert!(error.to_string().starts_with(&text) && error.to_string().ends_with("; start the newer gateway"));
     }
 }
 
@@ -135,9 +135,9 @@ fn a_newer_store_is_refused_politely() {
 fn a_running_gateway_stops_writing_when_a_newer_one_renewed_the_store() {
     let (_directory, path) = store_on_disk();
     let mut store = Store::open(&path).unwrap();
-    tamper(&path, "PRAGMA user_version = 2;");
+    tamper(&path, "PRAGMA user_version = 99;");
     let error = store.batch(|batch| open_in(batch, at(1), 9)).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
 }
 
 #[test]

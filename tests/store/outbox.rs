@@ -40,7 +40,7 @@ fn with_row(state: &str) -> Store {
     store.batch(|batch| batch.outbox_drop(OutboxId(2), "paul", at(0))).unwrap();
     if state != "ready" {
         let lease = SignedDuration::from_mins(if state == "ended" { 10 } else { 60 });
-        store.batch(|batch| batch.claim(at(0), 1, lease)).unwrap();
+        store.batch(|batch| take_up(batch, at(0), 1, lease)).unwrap();
     }
     match state {
         "later" => assert!(settle(&mut store, &again(90), at(1))),
@@ -60,7 +60,7 @@ fn act(store: &mut Store, action: &str) -> String {
     let before = row(store);
     let now = at(30);
     let done = store.batch(|batch| match action {
-        "claim" => batch.claim(now, 1, SignedDuration::from_mins(60)).map(drop),
+        "claim" => take_up(batch, now, 1, SignedDuration::from_mins(60)).map(drop),
         "sent" => batch.settle(FIRST, &sent(), now).map(drop),
         "again" => batch.settle(FIRST, &again(40), now).map(drop),
         "dead" => batch.settle(FIRST, &dead(), now).map(drop),
@@ -102,7 +102,7 @@ fn attempts_are_counted_before_they_are_made() {
     assert_eq!((row(&store).line.attempts, row(&store).line.first_tried), (0, None));
     for attempt in 1..4_u32 {
         let now = at(100 * i64::from(attempt));
-        let claimed = store.batch(|batch| batch.claim(now, 1, SignedDuration::from_mins(10))).unwrap();
+        let claimed = store.batch(|batch| take_up(batch, now, 1, SignedDuration::from_mins(10))).unwrap();
         assert_eq!((claimed[0].line.attempts, claimed[0].line.first_tried), (attempt, Some(at(100))));
         assert!(settle(&mut store, &again(100 * i64::from(attempt) + 50), now));
     }
@@ -117,7 +117,8 @@ fn what_has_been_due_longest_goes_first_and_no_more_than_asked() {
         open_ticket(&mut store, at(minute), n);
     }
     let ids = |rows: Vec<OutboxRow>| rows.into_iter().map(|row| row.line.id.0).collect::<Vec<_>>();
-    let mut claim = |now, most| ids(store.batch(|batch| batch.claim(now, most, SignedDuration::from_mins(5))).unwrap());
+    let mut claim =
+        |now, most| ids(store.batch(|batch| take_up(batch, now, most, SignedDuration::from_mins(5))).unwrap());
     assert_eq!(claim(at(6), 10), [0; 0]);
     assert_eq!(claim(at(10), 3), [5, 6, 3]);
     assert_eq!(claim(at(10), 3), [4, 1, 2]);
@@ -171,7 +172,7 @@ fn two_daemons_never_hold_the_same_row() {
             let mut store = Store::open(&path).unwrap();
             let mut held = Vec::new();
             while let Ok([row]) =
-                <[_; 1]>::try_from(store.batch(|batch| batch.claim(at(1), 1, SignedDuration::from_mins(9))).unwrap())
+                <[_; 1]>::try_from(store.batch(|batch| take_up(batch, at(1), 1, SignedDuration::from_mins(9))).unwrap())
             {
                 held.push(row.line.id);
             }
@@ -185,7 +186,7 @@ fn two_daemons_never_hold_the_same_row() {
 
 fn depart(store: &mut Store, now: Timestamp) -> Departure {
     let settings = OutboxSettings { at_once: 1, ..OutboxSettings::default() };
-    delivery::claim(store, now, &settings).unwrap().remove(0)
+    delivery::claim(&policy(), store, now, &settings).unwrap().remove(0)
 }
 
 #[test]
@@ -275,7 +276,7 @@ proptest! {
             let now = at(minute);
             let settlement = |how| match how { 0 => sent(), 1 => dead(), _ => again(minute + 10) };
             let done = store.batch(|batch| match step {
-                Step::Claim => batch.claim(now, 2, SignedDuration::from_mins(20)).map(drop),
+                Step::Claim => take_up(batch, now, 2, SignedDuration::from_mins(20)).map(drop),
                 Step::Settle(id, how) => batch.settle(OutboxId(id), &settlement(how), now).map(drop),
                 Step::Retry(id) => batch.outbox_retry(OutboxId(id), now),
                 Step::Drop(id) => batch.outbox_drop(OutboxId(id), "paul", now),

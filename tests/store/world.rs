@@ -2,15 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ggus_gateway::config;
 use ggus_gateway::desk::decision::{Automatic, Decision, Outbound, Recipient, Template, Understood, Verdict, Words};
 use ggus_gateway::desk::event::{Actor, Event};
 use ggus_gateway::desk::inquiry::Inquiry;
+use ggus_gateway::desk::policy::Policy;
 use ggus_gateway::desk::ticket::{Priority, Status, Submitter, Ticket, TicketId, TicketType};
 use ggus_gateway::desk::trail::Reason;
 use ggus_gateway::mail::language::Language;
 use ggus_gateway::mail::parse::{ReadLimits, parse};
 use ggus_gateway::mail::{Address, Digest, Mail, MessageId};
-use ggus_gateway::store::{Batch, Letter, MailNumber, OutboxId, Record, Store, StoreError, Taken};
+use ggus_gateway::store::{Batch, Letter, MailNumber, OutboxId, OutboxRow, Record, Store, StoreError, Taken};
 use jiff::{SignedDuration, Timestamp};
 
 /// 23 November 2006, 14:05 UTC, and so many minutes.
@@ -185,8 +187,26 @@ pub fn open_in(batch: &mut Batch<'_>, now: Timestamp, n: u64) -> Result<TicketId
     Ok(id)
 }
 
+/// A policy in which no unit has a pace.
+pub fn policy() -> Policy {
+    let gateway = "[desk]\naddress = \"support@ggus.example\"\n[store]\npath = \"none\"\n\
+                   [source.a.maildir]\npath = \"none\"\n[relay.maildir]\npath = \"none\"\n";
+    let routing = "default_unit = \"ROC_Italy\"\n[unit.ROC_Italy]\naddress = \"helpdesk@infn.example\"\n";
+    config::from_texts(gateway, routing, &[7; 32]).unwrap().policy
+}
+
+/// Leases what is due, at most `most`.
+pub fn take_up(
+    batch: &mut Batch<'_>,
+    now: Timestamp,
+    most: usize,
+    lease: SignedDuration,
+) -> Result<Vec<OutboxRow>, StoreError> {
+    batch.due(now, most)?.into_iter().map(|line| batch.lease(line.id, now, lease)).collect()
+}
+
 /// The ids of what is leased at `now`.
 pub fn claim(store: &mut Store, now: Timestamp) -> Vec<OutboxId> {
-    let rows = store.batch(|batch| batch.claim(now, 100, SignedDuration::from_mins(60))).unwrap();
+    let rows = store.batch(|batch| take_up(batch, now, 100, SignedDuration::from_mins(60))).unwrap();
     rows.into_iter().map(|row| row.line.id).collect()
 }
