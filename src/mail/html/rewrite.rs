@@ -62,6 +62,9 @@ static HIDING: Pattern = Pattern::new(concat!(
     r"|opacity\s*:\s*0\s*(?:[;!]|$)|mso-hide\s*:\s*all|max-height\s*:\s*0",
 ));
 
+/// A test on the name of an element.
+type IsElement = fn(&str) -> bool;
+
 /// Writes a document anew.
 pub fn rewritten(html: &str) -> String {
     let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
@@ -178,7 +181,7 @@ impl Writer {
 
     /// Ends what HTML lets an element end without saying so.
     fn end_before(&mut self, name: &str) {
-        let (ends, within): (fn(&str) -> bool, fn(&str) -> bool) = match name {
+        let (ends, within): (IsElement, IsElement) = match name {
             "a" => (|one| one == "a", |one| !is_cell(one)),
             "li" => (|one| one == "li", |one| !matches!(one, "ul" | "ol") && !is_cell(one)),
             "dd" | "dt" => (|one| matches!(one, "dd" | "dt"), |one| one != "dl" && !is_cell(one)),
