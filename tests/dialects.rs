@@ -273,6 +273,7 @@ fn an_automatic_mark_alone_decides_nothing() {
         "{ no_header = ['X-RT-Ticket'] }",
         "{ header = { x-auto-response-suppress = 'All' }, no_header = ['X-RT-Ticket'] }",
         "{ any = [{ subject = 'solved' }, { header = { X-Loop = 'yes' } }] }",
+        "{ header = { Precedence = 'bulk' }, wordless = true }",
         "{}",
     ] {
         let found = problems(&rule(when));

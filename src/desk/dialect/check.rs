@@ -90,7 +90,7 @@ impl Checker<'_, '_, '_> {
     fn conditions(&mut self, key: &str, when: &When) {
         self.patterns_of(key, when);
         if !says_something(when) {
-            let message = "an automatic mark alone, or a header that is missing, says nothing about a mail";
+            let message = "an automatic mark alone, or what is missing, says nothing about a mail";
             let hint = "add a subject, a text or a header of the system itself";
             self.source.problem(key, "when", message, hint);
         }

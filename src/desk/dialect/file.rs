@@ -61,6 +61,9 @@ pub struct When {
     /// The whole shown text.
     pub whole: Option<Patterns>,
     pub message_id: Option<Patterns>,
+    /// Nothing is left of the newest text without boilerplate.
+    #[serde(default)]
+    pub wordless: bool,
     /// One of these holds.
     #[serde(default)]
     pub any: Vec<When>,

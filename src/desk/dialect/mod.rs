@@ -166,10 +166,11 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 5] = [
+pub const FILES: [(&str, &str); 6] = [
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("otrs", include_str!("../../../config/dialects/otrs.toml")),
     ("plain", include_str!("../../../config/dialects/plain.toml")),
+    ("redmine", include_str!("../../../config/dialects/redmine.toml")),
     ("rt", include_str!("../../../config/dialects/rt.toml")),
     ("zammad", include_str!("../../../config/dialects/zammad.toml")),
 ];

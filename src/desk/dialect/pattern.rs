@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 use regex_syntax::ParserBuilder;
 
 /// Memory that one compiled pattern may take, in bytes.
-const COMPILED_BYTES: usize = 512 << 10;
+const COMPILED_BYTES: usize = 1 << 20;
 /// Bytes that one match may be long.
 const LONGEST_MATCH: usize = 8_000;
 /// What a blank stands for, and a blank that may be missing.

@@ -35,18 +35,20 @@ struct View<'a> {
     /// The newest text, and forms that are attached: they are words of this mail too.
     newest: Cow<'a, str>,
     whole: Cow<'a, str>,
+    /// Nothing is left of the newest text without boilerplate.
+    wordless: bool,
     parameters: &'a Parameters,
 }
 
 impl<'a> View<'a> {
-    fn new(mail: &'a Mail, newest: &'a str, parameters: &'a Parameters) -> Self {
+    fn new(mail: &'a Mail, newest: &'a str, wordless: bool, parameters: &'a Parameters) -> Self {
         let forms = attached_forms(mail);
         let with_forms = |text| match forms.is_empty() {
             true => Cow::Borrowed(bounded(text)),
             false => Cow::Owned(format!("{}\n{forms}", bounded(text))),
         };
         let subject = normalise(line(&mail.subject));
-        Self { mail, subject, newest: with_forms(newest), whole: with_forms(&mail.text), parameters }
+        Self { mail, subject, newest: with_forms(newest), whole: with_forms(&mail.text), wordless, parameters }
     }
 }
 
@@ -61,17 +63,19 @@ impl Reader {
     /// The highest certainty of a sign that holds.
     pub fn recognise(&self, mail: &Mail) -> u8 {
         let nothing = Parameters::new();
-        let view = View::new(mail, &mail.text, &nothing);
+        let wordless = self.without_boilerplate(&mail.text).is_empty();
+        let view = View::new(mail, &mail.text, wordless, &nothing);
         let holding = self.file.recognise.iter().filter(|sign| self.holds(&sign.when, &view, &mut Caught::new()));
         holding.map(|sign| sign.certainty).max().unwrap_or_default()
     }
 
     /// Reads one mail.
     pub fn read(&self, mail: &Mail, newest: &str, parameters: &Parameters) -> Reading {
-        let view = View::new(mail, newest, parameters);
+        let text = self.without_boilerplate(newest);
+        let view = View::new(mail, newest, text.is_empty(), parameters);
         let undecided = Reading {
             foreign_id: self.foreign_id(&view),
-            text: self.without_boilerplate(newest),
+            text,
             tag_in_body: self.file.text.tag_in_body,
             ..Reading::default()
         };
@@ -107,6 +111,7 @@ impl Reader {
             && matches(&when.message_id, mail.message_id.as_ref().map_or("", |id| line(id.as_str())))
             && matches(&when.text, &view.newest)
             && matches(&when.whole, &view.whole)
+            && (!when.wordless || view.wordless)
             && when.no_header.iter().all(|name| mail.header(name).is_none())
             && when.header.iter().all(|(name, patterns)| {
                 let mut values = mail.headers_named(name).take(MATCHES);
