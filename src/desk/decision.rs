@@ -219,6 +219,11 @@ impl Template {
         )
     }
 
+    /// Whether it tells a unit that the desk knows of the end of its part.
+    pub fn acknowledges_an_end(self) -> bool {
+        matches!(self, Self::HandoverAcknowledged | Self::RefusalAcknowledged | Self::SolutionAcknowledged)
+    }
+
     /// Whether a user reads it: then all six languages must have it.
     pub fn is_for_users(self) -> bool {
         matches!(

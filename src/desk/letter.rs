@@ -170,7 +170,9 @@ fn helpdesk_mail(
     let writing = unit.dialect.writing();
     mail.leave_out = writing.leave_out.clone();
     let filled_in = |form: &String| filled(form, foreign_id, draft.ticket.id, unit);
-    mail.headers = writing.headers.iter().filter_map(|(name, form)| Some((name.clone(), filled_in(form)?))).collect();
+    let of_end = writing.end_headers.iter().filter(|_| template.acknowledges_an_end());
+    let headers = writing.headers.iter().chain(of_end);
+    mail.headers = headers.filter_map(|(name, form)| Some((name.clone(), filled_in(form)?))).collect();
     mail.words.foreign_id = foreign_id.unwrap_or_default().to_owned();
     (mail.words.block, mail.attachments) = machine::of_dispatch(draft, unit, template, mail.attachments);
     mail

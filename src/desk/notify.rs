@@ -4,6 +4,7 @@
 //! and that unit: a mail is built from the ticket and from one public text, never from another mail.
 
 use super::decision::{Outbound, Recipient, Template};
+use super::dialect::Kind;
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
 use super::leg::Notice;
@@ -38,7 +39,7 @@ fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec
             }));
         }
         Event::Refused { unit, reason } => {
-            mails.extend(letter::to_unit(draft, unit, Template::RefusalAcknowledged, reason, actor));
+            acknowledge(draft, unit, Template::RefusalAcknowledged, reason, actor, mails)
         }
         Event::Withdrawn { unit } => mails.extend(letter::to_unit(draft, unit, Template::Withdrawn, "", actor)),
         Event::SolutionWithoutText { unit } => once(draft, unit, Notice::SolutionText, "", mails),
@@ -97,8 +98,32 @@ fn ended(draft: &mut Draft<'_>, template: Template, actor: &Actor, text: &str, m
         _ => draft.ticket.unit.clone(),
     };
     if let Some(unit) = unit {
-        mails.extend(letter::to_unit(draft, &unit, Template::SolutionAcknowledged, text, actor));
+        acknowledge(draft, &unit, Template::SolutionAcknowledged, text, actor, mails);
     }
+}
+
+/// The unit hears that the desk knows of its end, so that it can close its local ticket.
+fn acknowledge(
+    draft: &mut Draft<'_>,
+    unit: &UnitName,
+    template: Template,
+    text: &str,
+    actor: &Actor,
+    mails: &mut Vec<Outbound>,
+) {
+    if has_closed(draft, unit) {
+        let because = format!("{unit} has closed its ticket, and a mail would open it again");
+        return draft.because(Reason::NotAnswered { because });
+    }
+    mails.extend(letter::to_unit(draft, unit, template, text, actor));
+}
+
+/// Whether the unit's helpdesk told by itself that its ticket is closed, and would open it again for any mail.
+fn has_closed(draft: &Draft<'_>, unit: &UnitName) -> bool {
+    let Some((case, sender)) = draft.case.and_then(|case| Some((case, case.unit?))) else { return false };
+    let closes = matches!(case.reading.kind, Some(Kind::Refused | Kind::Solved | Kind::Unsolved));
+    let by_hand = !case.controls.lines.is_empty();
+    sender.name == *unit && sender.dialect.writing().mail_reopens && closes && !by_hand
 }
 
 fn reopened(draft: &mut Draft<'_>, actor: &Actor, text: &str, mails: &mut Vec<Outbound>) {

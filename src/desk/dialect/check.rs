@@ -171,8 +171,10 @@ impl Checker<'_, '_, '_> {
             ("write.in_reply_to".to_owned(), write.in_reply_to.as_ref(), &["host", "id", "ticket"]),
             ("write.to".to_owned(), write.to.as_ref(), &["host", "id", "ticket"]),
         ];
-        for (name, form) in &write.headers {
-            forms.push((format!("write.headers.{name}"), Some(form), &["host", "id", "ticket"]));
+        for (key, headers) in [("headers", &write.headers), ("end_headers", &write.end_headers)] {
+            for (name, form) in headers {
+                forms.push((format!("write.{key}.{name}"), Some(form), &["host", "id", "ticket"]));
+            }
         }
         for (key, form, known) in forms {
             let Some(form) = form else { continue };

@@ -189,6 +189,12 @@ pub struct Write {
     /// Further header fields.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Those of mails that acknowledge the end of its part.
+    #[serde(default)]
+    pub end_headers: BTreeMap<String, String>,
+    /// Any mail opens its closed tickets again.
+    #[serde(default)]
+    pub mail_reopens: bool,
     #[serde(default)]
     pub leave_out: Vec<String>,
     /// Recipient once the foreign id is known.

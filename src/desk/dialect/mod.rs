@@ -103,6 +103,10 @@ pub struct Writing {
     pub re: bool,
     /// Further header fields, name and template.
     pub headers: Vec<(String, String)>,
+    /// Those of mails that acknowledge the end of its part beside them: they must not open its ticket again.
+    pub end_headers: Vec<(String, String)>,
+    /// Any mail opens its closed tickets again: what it has closed by itself is not acknowledged.
+    pub mail_reopens: bool,
     /// The helpdesk's last mail is quoted at the bottom (watermarks of ServiceNow and Salesforce).
     pub quote_last: bool,
     /// Header fields that must not be in mail to it (`References`, `X-GGUS-Ticket`, …).
@@ -263,6 +267,8 @@ impl Writing {
             thread: write.in_reply_to.clone().map_or(ThreadForm::LastMail, ThreadForm::Made),
             re: write.re,
             headers: write.headers.clone().into_iter().collect(),
+            end_headers: write.end_headers.clone().into_iter().collect(),
+            mail_reopens: write.mail_reopens,
             quote_last: write.quote_last,
             leave_out: write.leave_out.clone(),
             to: write.to.clone(),
