@@ -1,0 +1,5 @@
+"""The helpdesks that take part, by name, in the order of the play."""
+
+from .request_tracker import RequestTracker
+
+ALL = {helpdesk.name: helpdesk for helpdesk in (RequestTracker,)}
