@@ -14,6 +14,7 @@ pub mod desk;
 pub mod engine;
 pub mod health;
 pub mod mail;
+pub mod proof;
 pub mod relay;
 pub mod render;
 pub mod settings;

@@ -71,12 +71,7 @@ impl World {
         }
         raw.insert_str(0, &head);
         let raw = raw.lines().filter(|line| *line != "Message-ID: none").collect::<Vec<_>>().join("\r\n").into_bytes();
-        let incoming = Incoming {
-            source: "talk".to_owned(),
-            identity: format!("talk:{}", self.mails),
-            recipients: Vec::new(),
-            raw,
-        };
+        let incoming = Incoming::new("talk", format!("talk:{}", self.mails), raw);
         let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
         let outcome = intake::take(rules, &mut self.store, &[incoming], self.now).unwrap().remove(0);
         self.remember(outcome.decision);

@@ -28,7 +28,7 @@ impl World {
         let raw =
             b"From: anna@uni.example\r\nSubject: CE down\r\nMessage-ID: <1@uni>\r\n\r\nSITE: X-1\r\n\r\nHelp.\r\n"
                 .to_vec();
-        let incoming = Incoming { source: "test".into(), identity: "1".into(), recipients: Vec::new(), raw };
+        let incoming = Incoming::new("test", "1".into(), raw);
         let rules = Rules { policy: &world.loaded.policy, templates: &world.templates };
         intake::take(rules, &mut world.store, &[incoming], now).unwrap();
         world

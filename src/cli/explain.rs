@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::signatures::Signatures;
 use super::table::harmless;
 use super::{Failure, load, print, print_json};
 use crate::daemon::clock;
@@ -17,6 +18,7 @@ use crate::engine::intake::{self, Rules};
 use crate::mail::parse::parse;
 use crate::mail::signals::{Signals, signals};
 use crate::mail::{Mail, Mailbox, reply};
+use crate::source::Incoming;
 use crate::store::Store;
 
 #[derive(Debug, clap::Args)]
@@ -41,7 +43,11 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         true => Store::open(&loaded.plant.store)?,
         false => Store::in_memory()?,
     };
-    let mail = parse(&raw, &loaded.policy.desk.read_limits);
+    let mut mail = parse(&raw, &loaded.policy.desk.read_limits);
+    let mut incoming = [Incoming::new("explain", args.path.display().to_string(), raw)];
+    Signatures::new(&loaded)?.check(&mut incoming);
+    let [Incoming { checked, .. }] = incoming;
+    mail.checked = checked;
     let rules = Rules { policy: &loaded.policy, templates: &templates };
     let decision = intake::rehearse(rules, &mut store, &mail, clock::now())?;
     let marks = signals(&mail, &loaded.policy.desk.loop_header());

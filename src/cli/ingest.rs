@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::signatures::Signatures;
 use super::{Failure, load, open_store, print};
 use crate::daemon::clock;
 use crate::engine::intake::{self, Outcome, Rules};
@@ -44,6 +45,7 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let (loaded, templates) = load(config)?;
     let mut store = open_store(&loaded)?;
     let rules = Rules { policy: &loaded.policy, templates: &templates };
+    let signatures = Signatures::new(&loaded)?;
     let bar = progress();
     let mut tally = Tally::default();
     let mut waiting = Vec::new();
@@ -56,10 +58,10 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
             }
         }
         if waiting.len() >= BATCH {
-            take(rules, &mut store, &mut waiting, args.json, &bar, &mut tally)?;
+            take(rules, &signatures, &mut store, &mut waiting, args.json, &bar, &mut tally)?;
         }
     }
-    take(rules, &mut store, &mut waiting, args.json, &bar, &mut tally)?;
+    take(rules, &signatures, &mut store, &mut waiting, args.json, &bar, &mut tally)?;
     bar.finish_and_clear();
     if !args.json && stderr().is_terminal() {
         eprintln!(
@@ -79,13 +81,15 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
 
 fn take(
     rules: Rules<'_>,
+    signatures: &Signatures,
     store: &mut Store,
     waiting: &mut Vec<Found>,
     json: bool,
     bar: &ProgressBar,
     tally: &mut Tally,
 ) -> Result<(), Failure> {
-    let mails: Vec<Incoming> = waiting.iter_mut().map(incoming).collect();
+    let mut mails: Vec<Incoming> = waiting.iter_mut().map(incoming).collect();
+    signatures.check(&mut mails);
     let outcomes = intake::take(rules, store, &mails, clock::now())?;
     for (found, outcome) in waiting.drain(..).zip(&outcomes) {
         let counter = if outcome.duplicate { &mut tally.duplicates } else { &mut tally.taken };
@@ -98,7 +102,7 @@ fn take(
 
 fn incoming(found: &mut Found) -> Incoming {
     let identity = format!("file:{}:{}", found.path, found.index);
-    Incoming { source: "ingest".to_owned(), identity, recipients: Vec::new(), raw: std::mem::take(&mut found.raw) }
+    Incoming::new("ingest", identity, std::mem::take(&mut found.raw))
 }
 
 fn line(found: &Found, outcome: &Outcome, json: bool) -> String {

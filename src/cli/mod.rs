@@ -11,6 +11,7 @@ mod manual;
 mod outbox;
 mod quarantine;
 mod run;
+mod signatures;
 mod status;
 mod table;
 mod ticket;

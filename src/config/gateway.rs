@@ -16,11 +16,12 @@ use crate::engine::delivery::OutboxSettings;
 use crate::mail::Address;
 use crate::mail::language::Language;
 use crate::mail::parse::ReadLimits;
+use crate::proof;
 use crate::relay::RelaySettings;
 use crate::source::SourceSettings;
 
 /// The sections of the file, as written.
-const SECTIONS: [&str; 8] = ["desk", "files", "limits", "log", "outbox", "relay", "source", "store"];
+const SECTIONS: [&str; 9] = ["desk", "files", "limits", "log", "outbox", "proof", "relay", "source", "store"];
 
 /// `[desk]`
 #[derive(Debug, Deserialize)]
@@ -212,6 +213,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let store = document.section::<StoreFile>(&["store"], report);
     let log = document.section::<LogSettings>(&["log"], report);
     let outbox = outbox(&document, report);
+    let proof = proof(&document, report);
     let sources = sources(&document, files, report);
     let relay = relay(&document, files, report);
     let plant = || {
@@ -224,6 +226,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
             outbox: outbox?,
             first_ticket: first_ticket?,
             log: log?,
+            proof: proof?,
         })
     };
     let plant = plant();
@@ -235,6 +238,14 @@ fn outbox(document: &Document<'_>, report: &mut Report) -> Option<OutboxSettings
     let settings = document.section::<OutboxSettings>(&["outbox"], report)?;
     for (key, message) in settings.problems() {
         document.error(report, &["outbox", key], message, "");
+    }
+    Some(settings)
+}
+
+fn proof(document: &Document<'_>, report: &mut Report) -> Option<proof::Settings> {
+    let settings = document.section::<proof::Settings>(&["proof"], report)?;
+    for problem in settings.problems() {
+        document.error(report, &["proof", problem.key], problem.message, problem.hint);
     }
     Some(settings)
 }

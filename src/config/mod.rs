@@ -18,6 +18,7 @@ pub use problem::{Problem, Problems, Severity};
 
 use crate::desk::policy::Policy;
 use crate::engine::delivery::OutboxSettings;
+use crate::proof;
 use crate::relay::RelaySettings;
 use crate::source::SourceSettings;
 use problem::Report;
@@ -45,6 +46,7 @@ pub struct Plant {
     /// Number of the first ticket of a new store.
     pub first_ticket: u64,
     pub log: LogSettings,
+    pub proof: proof::Settings,
 }
 
 /// Reads and checks `gateway.toml` and every file that it names.

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Loaded;
+use crate::proof::Prover;
 use crate::render::template::Templates;
 use crate::source::{self, Counter, Mailroom, Stay};
 use crate::store::{Store, StoreError};
@@ -27,6 +28,8 @@ const FAREWELL: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 struct Shared {
     loaded: Loaded,
+    /// Asks about signatures, where the gateway does that itself.
+    prover: Option<Prover>,
     templates: Templates,
     /// Rung when mails were queued, so that they go out at once.
     bell: Notify,
@@ -40,11 +43,12 @@ pub async fn run(
     stay: Stay,
     stop: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
-    let shared = Arc::new(Shared { loaded, templates, bell: Notify::new() });
+    let prover = prover(&loaded);
+    let shared = Arc::new(Shared { loaded, prover, templates, bell: Notify::new() });
     let (jobs, inbox) = mpsc::channel(16);
     let worker = worker::start(Arc::clone(&shared), store, inbox);
     let (mailroom, counter) = Mailroom::new(stop.clone());
-    let porter = tokio::spawn(carry(counter, jobs.clone()));
+    let porter = tokio::spawn(carry(counter, Arc::clone(&shared), jobs.clone()));
     let mut sources = JoinSet::new();
     for (name, settings) in shared.loaded.plant.sources.clone() {
         let mailroom = mailroom.clone();
@@ -76,11 +80,34 @@ pub async fn run(
     }
 }
 
-/// Carries what sources hand over, and how they fare, to the worker.
-async fn carry(mut counter: Counter, jobs: mpsc::Sender<Job>) {
+/// Without name servers nothing is proven by DKIM, and the desk still works.
+fn prover(loaded: &Loaded) -> Option<Prover> {
+    Prover::new(&loaded.plant.proof, &loaded.policy.desk.trusted_servers).unwrap_or_else(|error| {
+        tracing::error!(error, "signatures can't be checked; until they are, no mail is proven by one");
+        None
+    })
+}
+
+/// Carries what sources hand over, and how they fare, to the worker. A source that waits for name servers holds up no
+/// other.
+async fn carry(mut counter: Counter, shared: Arc<Shared>, jobs: mpsc::Sender<Job>) {
+    let mut asking = JoinSet::new();
     loop {
         let job = tokio::select! {
-            Some(delivery) = counter.inbox.recv() => Job::Take(delivery),
+            Some(mut delivery) = counter.inbox.recv() => match &shared.prover {
+                None => Job::Take(delivery),
+                Some(_) => {
+                    let shared = Arc::clone(&shared);
+                    asking.spawn(async move {
+                        if let Some(prover) = &shared.prover {
+                            prover.check_all(&mut delivery.mails, clock::now()).await;
+                        }
+                        delivery
+                    });
+                    continue;
+                }
+            },
+            Some(Ok(delivery)) = asking.join_next() => Job::Take(delivery),
             Some((part, health)) = counter.health.recv() => Job::Health(part, health),
             else => return,
         };

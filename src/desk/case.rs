@@ -11,7 +11,7 @@ use super::open;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, AddressTag};
 use super::ticket::TicketId;
-use crate::mail::authres::{self, Alignment};
+use crate::mail::authres::{self, Alignment, MethodResult};
 use crate::mail::control::{self, AskedStatus, Control, Controls};
 use crate::mail::form::{self, Field, Form};
 use crate::mail::reply::{self, Cut};
@@ -25,8 +25,10 @@ pub struct Case<'a> {
     pub mail: &'a Mail,
     pub signals: Signals,
     pub report: Option<Report>,
-    /// What trusted servers say about the author's domain.
+    /// What trusted servers and the gateway's own checks say about the author's domain.
     pub alignment: Alignment,
+    /// What the gateway's own checks say.
+    pub own_alignment: Alignment,
     /// The unit that lists the author's address, where one does.
     pub unit: Option<&'a Unit>,
     pub cut: Cut,
@@ -69,15 +71,17 @@ impl<'a> Case<'a> {
             None => users_controls(&reading.text),
         };
         let form = form::forms(mail, &controls.rest);
-        let results = authres::trusted_results(&mail.headers, &desk.trusted_servers);
-        let alignment = match mail.sender() {
-            Some(sender) if mail.author.plain => authres::alignment(&results, sender.domain()),
+        let told = authres::trusted_results(&mail.headers, &desk.trusted_servers);
+        let judged = |results: &[MethodResult]| match mail.sender() {
+            Some(sender) if mail.author.plain => authres::alignment(results, sender.domain()),
             _ => Alignment::Unknown,
         };
+        let own_alignment = judged(&mail.checked);
+        let alignment = judged(&[told, mail.checked.clone()].concat());
         let keys = MailKeys::of(policy, mail, unit, &reading, &form);
         let signals = signals::signals(mail, &desk.loop_header());
         let report = signals.bounce.then(|| report::report(mail)).flatten();
-        Self { mail, signals, report, alignment, unit, cut, reading, controls, form, keys }
+        Self { mail, signals, report, alignment, own_alignment, unit, cut, reading, controls, form, keys }
     }
 
     /// The text that a person wrote this time: without quote, signature, boilerplate, control lines and forms.

@@ -235,6 +235,7 @@ fn understood(case: &Case<'_>, matched: Option<(KeyKind, TicketId)>, speaker: &S
         kind: case.reading.kind,
         foreign_id: case.reading.foreign_id.clone(),
         text: case.prose().to_owned(),
+        checked: case.mail.checked.clone(),
     }
 }
 
@@ -246,6 +247,7 @@ fn without_ticket(case: &Case<'_>, verdict: Verdict, trail: Vec<Reason>, ticket:
         kind: case.reading.kind,
         foreign_id: case.reading.foreign_id.clone(),
         text: case.prose().to_owned(),
+        checked: case.mail.checked.clone(),
         ..Understood::default()
     };
     Decision { verdict, ticket: None, events: Vec::new(), outbound: Vec::new(), trail, understood }

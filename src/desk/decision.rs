@@ -9,6 +9,7 @@ use super::event::{Actor, Event};
 use super::policy::UnitName;
 use super::ticket::{Ticket, TicketId};
 use super::trail::{KeyKind, Proof, Reason};
+use crate::mail::authres::MethodResult;
 use crate::mail::language::Language;
 use crate::mail::{Address, Attachment, MessageId};
 
@@ -86,6 +87,8 @@ pub struct Understood {
     pub foreign_id: Option<String>,
     /// The newest text as shown to people.
     pub text: String,
+    /// What the gateway found out about the mail's signatures when it came.
+    pub checked: Vec<MethodResult>,
 }
 
 /// One decision.

@@ -116,6 +116,7 @@ fn proof(case: &Case<'_>, trust: Trust, token: bool) -> Proof {
     match (token, trust, case.alignment) {
         _ if !plain => Proof::None,
         (true, _, _) => Proof::Token,
+        (false, Trust::Dkim | Trust::Address, Alignment::Pass) if case.own_alignment == Alignment::Pass => Proof::Dkim,
         (false, Trust::Dkim | Trust::Address, Alignment::Pass) => Proof::AuthenticationResults,
         (false, Trust::Address, Alignment::Unknown) => Proof::Address,
         _ => Proof::None,

@@ -62,6 +62,7 @@ fn read(policy: &Policy, incoming: &Incoming) -> Option<Mail> {
         let mut mail = parse::parse(&incoming.raw, &policy.desk.read_limits);
         // Where the door knows the envelope, headers need not tell; both may carry a token.
         mail.recipients.splice(0..0, incoming.recipients.iter().cloned());
+        mail.checked.clone_from(&incoming.checked);
         mail
     })
     .ok()
@@ -176,7 +177,7 @@ fn poison(
         events: Vec::new(),
         outbound: Vec::new(),
         trail: vec![Reason::Quarantined { because }],
-        understood: Understood::default(),
+        understood: Understood { checked: incoming.checked.clone(), ..Understood::default() },
     };
     let bare;
     let mail = match mail {
@@ -262,7 +263,8 @@ pub fn retry(
         let Some(kept) = batch.reader().mail(number)? else {
             return Err(StoreError::NotFound { what: format!("mail {number}") });
         };
-        let mail = parse::parse(&kept.raw, &rules.policy.desk.read_limits);
+        let mut mail = parse::parse(&kept.raw, &rules.policy.desk.read_limits);
+        mail.checked = kept.understood.checked;
         let case = Case::read(rules.policy, &mail);
         // The mail itself is in the store: it must not be taken for its own repeat.
         let inquiry = Inquiry { digest: None, fingerprint: None, body_print: None, ..case.inquiry(rules.policy, now) };

@@ -3,9 +3,18 @@
 //! Only fields of a listed authserv-id count, and only those that stand above the first `Received` which that server
 //! itself wrote: what stands below came with the mail and may be forged. Comments and quoted strings are parsed.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use super::message::Header;
+use super::pattern::Pattern;
+
+/// How Postfix, Sendmail and Exim name a peer: its greeting, then in brackets what they saw of it.
+static PEER: Pattern = Pattern::new(concat!(
+    r"(?i)^from\s{1,5}(?P<hello>[!-'*-~]{1,255})\s{1,5}\((?:[!-'*-Z^-~]{1,255}\s{1,5})?",
+    r"\[(?:IPv6:)?(?P<ip>[0-9a-f.:]{2,45})\](?:[^()]{0,100})\)\s{1,5}by\s",
+));
 
 /// One method's result, `dkim=pass header.d=infn.example`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +85,38 @@ fn received_by(value: &str) -> Written {
         [by, host, ref rest @ ..] if is(by, "by") && !again(host, rest) => Written::By(host.to_owned()),
         _ => Written::Unclear,
     }
+}
+
+/// The peer from which a server took a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    pub ip: IpAddr,
+    /// The name in its greeting.
+    pub hello: String,
+}
+
+/// From whom the trusted server took the mail, and the place of the field that says so. Nothing where several of them
+/// wrote one, since the outermost can't be told from one that was forged.
+pub fn received_from(headers: &[Header], trusted_servers: &[String]) -> Option<(usize, Peer)> {
+    let own = |server: &String| {
+        let is_own = |field: &Header| {
+            is_called(field, "received")
+                && matches!(received_by(&field.value), Written::By(host) if is_same_host(&host, server))
+        };
+        headers.iter().position(is_own)
+    };
+    let mut places = trusted_servers.iter().filter_map(own);
+    let at = places.next().filter(|_| places.next().is_none())?;
+    let found = PEER.captures(&headers[at].value)?;
+    let peer = Peer { ip: found["ip"].parse().ok()?, hello: found["hello"].to_owned() };
+    Some((at, peer))
+}
+
+/// Results in an `ARC-Authentication-Results` field, `i=1; mx.example; dkim=pass …` (RFC 8617 section 4.1.1). Whether its
+/// seal holds is for the caller to know.
+pub fn sealed_results(value: &str) -> Vec<MethodResult> {
+    let clauses = clauses(value).unwrap_or_default();
+    clauses.iter().skip(2).filter_map(|words| method(words)).take(MOST_RESULTS).collect()
 }
 
 fn is_same_host(one: &str, other: &str) -> bool {
@@ -179,19 +220,11 @@ pub fn alignment(results: &[MethodResult], domain: &str) -> Alignment {
     if signed || named { Alignment::Pass } else { Alignment::Unknown }
 }
 
-/// Relaxed alignment: the same organisational domain. Without a list of public suffixes only a domain and one that lies
-/// below it are taken for the same organisation, and nothing is below a single label.
+/// Relaxed alignment: the same organisational domain by the list of public suffixes. A suffix itself is nobody's.
 fn is_aligned(signer: &str, author: &str) -> bool {
+    let organisation = |domain: &str| psl::domain_str(domain).map(str::to_owned);
     let (signer, author) = (signer.trim_end_matches('.').to_lowercase(), author.trim_end_matches('.').to_lowercase());
-    let below = |inner: &str, outer: &str| {
-        let second_level =
-            ["ac", "asso", "co", "com", "edu", "go", "gob", "gouv", "gov", "mil", "ne", "net", "nom", "or", "org"];
-        let mut labels = outer.split('.');
-        let suffix =
-            outer.matches('.').count() == 1 && labels.next().is_some_and(|label| second_level.contains(&label));
-        outer.contains('.') && !suffix && inner.strip_suffix(outer).is_some_and(|rest| rest.ends_with('.'))
-    };
-    signer == author || below(&author, &signer) || below(&signer, &author)
+    organisation(&signer).is_some_and(|one| organisation(&author).as_ref() == Some(&one))
 }
 
 #[cfg(test)]
@@ -332,7 +365,10 @@ mod tests {
             ("infn.example", "INFN.example", true),
             ("infn.example", "pi.infn.example", true),
             ("mail.infn.example", "infn.example.", true),
+            ("mail.infn.example", "www.infn.example", true),
             ("ac.uk", "ral.ac.uk", false),
+            ("rl.ac.uk", "ral.ac.uk", false),
+            ("user.github.io", "other.github.io", false),
             ("example", "infn.example", false),
             ("nfn.example", "infn.example", false),
             ("infn.example.evil.example", "infn.example", false),

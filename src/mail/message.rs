@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::address::{Address, Mailbox};
+use super::authres::MethodResult;
 
 /// A Message-ID (RFC 5322 section 3.6.4) without its angle brackets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -148,6 +149,8 @@ pub struct Mail {
     pub content_type: String,
     /// What was wrong or cut.
     pub faults: Vec<Fault>,
+    /// What the gateway found out about its signatures; the reader leaves it empty.
+    pub checked: Vec<MethodResult>,
 }
 
 impl Mail {
@@ -197,5 +200,6 @@ pub(crate) fn sample(subject: &str, text: &str) -> Mail {
         returned_headers: None,
         content_type: "text/plain".to_owned(),
         faults: Vec::new(),
+        checked: Vec::new(),
     }
 }

@@ -85,7 +85,7 @@ async fn take(name: &str, settings: &Settings, mailroom: &Mailroom) -> Result<St
             match std::fs::read(settings.path.join("new").join(file)) {
                 Ok(raw) => {
                     let identity = format!("maildir:{}:{}", settings.path.display(), unique_part(file));
-                    mails.push(Incoming { source: name.to_owned(), identity, recipients: Vec::new(), raw });
+                    mails.push(Incoming::new(name, identity, raw));
                     files.push(file);
                 }
                 Err(error) => unreadable.push(format!("{file}: {error}")),

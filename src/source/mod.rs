@@ -13,6 +13,7 @@ use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::mail::Address;
+use crate::mail::authres::MethodResult;
 use crate::settings::Problem;
 
 pub use crate::health::Health;
@@ -29,6 +30,15 @@ pub struct Incoming {
     pub recipients: Vec<Address>,
     /// The bytes.
     pub raw: Vec<u8>,
+    /// What the gateway itself found out about its signatures; empty until it was asked for.
+    pub checked: Vec<MethodResult>,
+}
+
+impl Incoming {
+    /// A mail of which its door knows no more than the bytes.
+    pub fn new(source: &str, identity: String, raw: Vec<u8>) -> Self {
+        Self { source: source.to_owned(), identity, recipients: Vec::new(), raw, checked: Vec::new() }
+    }
 }
 
 /// The answer to one mail.

@@ -116,6 +116,7 @@ impl Mail {
             returned_headers: None,
             content_type: String::new(),
             faults: Vec::new(),
+            checked: Vec::new(),
         }
     }
 }

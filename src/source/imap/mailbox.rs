@@ -207,7 +207,7 @@ impl<'a> Mailbox<'a> {
     fn incoming(&self, uid: u32, raw: Vec<u8>) -> Incoming {
         let Settings { user, host, folder, .. } = self.settings;
         let identity = format!("imap:{user}@{host}/{folder};{};{uid}", self.uid_validity);
-        Incoming { source: self.name.to_owned(), identity, recipients: Vec::new(), raw }
+        Incoming::new(self.name, identity, raw)
     }
 
     /// Moves or flags mails that are durable, one command for all of them.
