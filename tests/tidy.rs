@@ -1,17 +1,22 @@
 //! What ARCHITECTURE.md forbids: imports against the stream, a crate outside its one place, a second clock.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 fn sources() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut folders = vec![root.clone()];
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
+}
+
+/// Names, from `root` on, and texts.
+fn rust_files(root: &Path) -> Vec<(String, String)> {
+    let mut folders = vec![root.to_owned()];
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
         for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ending| ending == "rs") {
-                found.push((name(&root, &path), std::fs::read_to_string(&path).unwrap()));
+                found.push((name(root, &path), std::fs::read_to_string(&path).unwrap()));
             }
         }
     }
@@ -85,4 +90,27 @@ fn every_file_opens_with_what_it_is() {
     let silent: Vec<String> =
         sources().into_iter().filter(|(_, text)| !text.starts_with("//!")).map(|(file, _)| file).collect();
     assert!(silent.is_empty(), "{silent:#?}");
+}
+
+/// Tests that the documents name, by the words in `code` that look like one.
+#[test]
+fn tests_that_documents_name_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut known: BTreeSet<String> = std::fs::read_dir(root.join("tests/conversations"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    for (_, text) in rust_files(&root.join("src")).into_iter().chain(rust_files(&root.join("tests"))) {
+        let names = text.lines().filter_map(|line| line.split_once("fn ")?.1.split_once('('));
+        known.extend(names.map(|(name, _)| name.to_owned()));
+    }
+    for document in ["docs/lessons.md"] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        let code = text.split('`').skip(1).step_by(2);
+        let named: Vec<&str> = code.filter(|word| !word.contains([' ', '/', '.'])).collect();
+        let named: Vec<&str> = named.into_iter().filter(|word| word.contains(['_', '-'])).collect();
+        assert!(named.len() > 40, "{document} names {} tests", named.len());
+        let missing: Vec<&str> = named.into_iter().filter(|word| !known.contains(*word)).collect();
+        assert!(missing.is_empty(), "{document} names tests that there are not: {missing:#?}");
+    }
 }
