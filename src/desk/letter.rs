@@ -38,7 +38,7 @@ pub fn to_unit(
     if let Some(to) = writing
         .to
         .as_ref()
-        .and_then(|form| Address::parse(&filled(form, foreign_id.as_deref(), draft.ticket.id, unit)?))
+        .and_then(|form| Address::parse(&filled(form, known(foreign_id.as_deref(), unit), draft.ticket.id, unit)?))
     {
         mail.to = to;
     }
@@ -48,7 +48,10 @@ pub fn to_unit(
             mail.words.text = format!("{}\n\n{}", mail.words.text, quote(last, usize::MAX));
         }
         let made = match &writing.thread {
-            ThreadForm::Made(form) => filled(form, foreign_id.as_deref(), ticket, unit),
+            ThreadForm::Made(form) => {
+                let dispatch = leg.thread.first().map(MessageId::as_str);
+                filled(form, Known { dispatch, ..known(foreign_id.as_deref(), unit) }, ticket, unit)
+            }
             ThreadForm::LastMail => None,
         };
         let last = || leg.last_from_unit.clone().or_else(|| leg.thread.last().cloned());
@@ -169,7 +172,7 @@ fn helpdesk_mail(
     mail.envelope_sender = Some(tag::envelope_address(desk, draft.ticket.id, number));
     let writing = unit.dialect.writing();
     mail.leave_out = writing.leave_out.clone();
-    let filled_in = |form: &String| filled(form, foreign_id, draft.ticket.id, unit);
+    let filled_in = |form: &String| filled(form, known(foreign_id, unit), draft.ticket.id, unit);
     let of_end = writing.end_headers.iter().filter(|_| template.acknowledges_an_end());
     let headers = writing.headers.iter().chain(of_end);
     mail.headers = headers.filter_map(|(name, form)| Some((name.clone(), filled_in(form)?))).collect();
@@ -232,11 +235,15 @@ fn unit_subject(policy: &Policy, ticket: &Ticket, unit: &Unit, foreign_id: Optio
     [answers, Some(ours), theirs, Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
+/// What a form of the dialect may name of any ticket.
+fn known<'a>(foreign_id: Option<&'a str>, unit: &'a Unit) -> Known<'a> {
+    Known { id: foreign_id, host: Some(unit.address.domain()), ..Known::default() }
+}
+
 /// A form of the dialect with what is known in it; `None` where it asks for an id that is not known yet.
-fn filled(form: &str, foreign_id: Option<&str>, ticket: TicketId, unit: &Unit) -> Option<String> {
+fn filled(form: &str, known: Known<'_>, ticket: TicketId, unit: &Unit) -> Option<String> {
     let ticket = ticket.to_string();
-    let known = Known { id: foreign_id, host: Some(unit.address.domain()), ticket: Some(&ticket) };
-    unit.dialect.fill(form, known, &unit.parameters)
+    unit.dialect.fill(form, Known { ticket: Some(&ticket), ..known }, &unit.parameters)
 }
 
 fn remember(thread: &mut Vec<MessageId>, id: MessageId) {

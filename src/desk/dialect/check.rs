@@ -168,7 +168,7 @@ impl Checker<'_, '_, '_> {
         let write = &self.file.write;
         let mut forms = vec![
             ("write.own_tag".to_owned(), write.own_tag.as_ref(), ["id"].as_slice()),
-            ("write.in_reply_to".to_owned(), write.in_reply_to.as_ref(), &["host", "id", "ticket"]),
+            ("write.in_reply_to".to_owned(), write.in_reply_to.as_ref(), &["dispatch", "host", "id", "ticket"]),
             ("write.to".to_owned(), write.to.as_ref(), &["host", "id", "ticket"]),
         ];
         for (key, headers) in [("headers", &write.headers), ("end_headers", &write.end_headers)] {

@@ -18,6 +18,8 @@ const CUT: char = '\0';
 /// What templates may name beside the parameters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Known<'a> {
+    /// Message-ID of the mail with which the ticket went to the helpdesk, without brackets.
+    pub dispatch: Option<&'a str>,
     /// The helpdesk's own id.
     pub id: Option<&'a str>,
     /// Domain of the unit's address.
@@ -29,6 +31,7 @@ pub struct Known<'a> {
 /// Fills a template; `None` where something in it is not known.
 pub fn fill(reader: &Reader, form: &str, known: Known<'_>, parameters: &Parameters) -> Option<String> {
     template::fill(form, |name| match name {
+        "dispatch" => known.dispatch,
         "host" => known.host,
         "id" => known.id,
         "ticket" => known.ticket,
@@ -141,7 +144,7 @@ mod tests {
         let dialect = dialect("own_tag = \"[GLPI #{id:07}]\"\nto = \"{id}@{host}\"");
         assert_eq!(dialect.own_tag("123", &Parameters::new()).as_deref(), Some("[GLPI #0000123]"));
         assert_eq!(dialect.own_tag("1\r\nBcc: x", &Parameters::new()), None);
-        let known = super::Known { id: Some("4711"), host: Some("bugs.example"), ticket: None };
+        let known = super::Known { id: Some("4711"), host: Some("bugs.example"), ..Default::default() };
         let to = dialect.writing().to.clone().unwrap();
         assert_eq!(dialect.fill(&to, known, &Parameters::new()).as_deref(), Some("4711@bugs.example"));
         assert_eq!(dialect.fill(&to, super::Known::default(), &Parameters::new()), None);
