@@ -142,7 +142,8 @@ impl Plan {
                 }
             }
             None => {
-                self.has_words |= !lines[at].is_blank();
+                // A rule on top of "Reply above this line" is no word.
+                self.has_words |= lines[at].text.contains(char::is_alphanumeric);
                 self.push(Kind::Own, at, at + 1)
             }
         }
@@ -340,6 +341,7 @@ mod tests {
         let text = "-- Please reply above this line --\n\nYour request was answered.";
         assert_eq!(newest(text), "Your request was answered.");
         assert_eq!(newest(&format!("thanks\n\n{text}")), "thanks");
+        assert_eq!(newest("—-—-—-—\n\nReply above this line.\n\nIt works."), "—-—-—-—\n\nIt works.");
     }
 
     #[test]
