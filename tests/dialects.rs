@@ -65,6 +65,14 @@ fn problems(text: &str) -> Vec<String> {
     told.collect()
 }
 
+/// An id such as a dialect's helpdesk gives, with the digits 20260210 in it.
+fn id_of(dialect: &Dialect) -> &'static str {
+    match dialect.name.as_str() {
+        "jira" => "GRID-20260210",
+        _ => "20260210",
+    }
+}
+
 #[test]
 fn every_file_compiles_and_is_built_in() {
     for (name, text) in dialect::FILES {
@@ -134,7 +142,7 @@ fn what_is_written_is_read_back() {
             TagForm::Historic => tags.write_historic(TicketId(57890)),
             TagForm::Short => tags.write(TicketId(57890)),
         };
-        let own = dialect.own_tag("20260210", &parameters);
+        let own = dialect.own_tag(id_of(&dialect), &parameters);
         let title = "CE at INFN-T1 ist für Grüße nicht erreichbar ".repeat(3);
         let subject =
             [Some(ours.clone()), own.clone(), Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ");
@@ -151,7 +159,7 @@ fn what_is_written_is_read_back() {
         ] {
             let mail = mail(&way);
             let reading = dialect.read(&mail, "hello", &parameters);
-            assert_eq!(reading.foreign_id.as_deref(), Some("20260210"), "{name}: {way}");
+            assert_eq!(reading.foreign_id.as_deref(), Some(id_of(&dialect)), "{name}: {way}");
             assert!(!dialect.cut_own_tags(&mail.subject, &parameters).contains("20260210"), "{name}: {way}");
         }
     }
@@ -201,7 +209,7 @@ fn no_dialect_takes_the_desks_tag_for_its_own() {
 fn a_title_is_made_harmless_for_its_reader() {
     for (name, dialect) in dialect::built_in() {
         let parameters = example(&dialect);
-        let Some(own) = dialect.own_tag("20260210", &parameters) else { continue };
+        let Some(own) = dialect.own_tag(id_of(&dialect), &parameters) else { continue };
         for title in [format!("see {own} too"), format!("{own}{own}"), format!("x {own} y {own}"), own.to_uppercase()] {
             let defused = dialect.defuse(&title, &parameters);
             let again = dialect.read(&mail(&format!("[GGUS:1] {defused}")), "hello", &parameters);

@@ -170,9 +170,10 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 7] = [
+pub const FILES: [(&str, &str); 8] = [
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
+    ("jira", include_str!("../../../config/dialects/jira.toml")),
     ("otrs", include_str!("../../../config/dialects/otrs.toml")),
     ("plain", include_str!("../../../config/dialects/plain.toml")),
     ("redmine", include_str!("../../../config/dialects/redmine.toml")),
