@@ -69,6 +69,7 @@ fn problems(text: &str) -> Vec<String> {
 fn id_of(dialect: &Dialect) -> &'static str {
     match dialect.name.as_str() {
         "jira" => "GRID-20260210",
+        "servicenow" => "INC20260210",
         _ => "20260210",
     }
 }

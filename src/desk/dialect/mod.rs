@@ -170,7 +170,7 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 8] = [
+pub const FILES: [(&str, &str); 9] = [
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
     ("jira", include_str!("../../../config/dialects/jira.toml")),
@@ -178,6 +178,7 @@ pub const FILES: [(&str, &str); 8] = [
     ("plain", include_str!("../../../config/dialects/plain.toml")),
     ("redmine", include_str!("../../../config/dialects/redmine.toml")),
     ("rt", include_str!("../../../config/dialects/rt.toml")),
+    ("servicenow", include_str!("../../../config/dialects/servicenow.toml")),
     ("zammad", include_str!("../../../config/dialects/zammad.toml")),
 ];
 
