@@ -56,7 +56,7 @@ pub(super) fn is_forward_mark(line: &str) -> bool {
 
 static SEPARATOR: Pattern = Pattern::new(
     "(?i)(?:^(?:=-){3,}=?$|^[-=#*~ >]*[^\\w]*(?:please )?(?:type your )?reply above this line|above this line to reply|\
-     type your reply above|^\\W*(?:bitte )?(?:antworten sie )?(?:oberhalb|über) dieser (?:zeile|linie)|\
+     type your (?:reply|text) above|^\\W*(?:bitte )?(?:antworten sie )?(?:oberhalb|über) dieser (?:zeile|linie)|\
      ^\\W*(?:veuillez )?répond\\w+ au-dessus de cette ligne|^\\W*(?:por favor,? )?\\w+ (?:por )?encima de esta línea|\
      ^\\W*(?:si prega di )?rispond\\w+ sopra questa (?:riga|linea)|^\\W*(?:пожалуйста,? )?\\w+ выше этой (?:строки|линии))",
 );

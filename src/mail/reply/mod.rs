@@ -341,7 +341,9 @@ mod tests {
         let text = "-- Please reply above this line --\n\nYour request was answered.";
         assert_eq!(newest(text), "Your request was answered.");
         assert_eq!(newest(&format!("thanks\n\n{text}")), "thanks");
-        assert_eq!(newest("—-—-—-—\n\nReply above this line.\n\nIt works."), "—-—-—-—\n\nIt works.");
+        let footprints = "When replying, type your text above this line.\n________\n\nIt works.";
+        assert_eq!(newest(footprints), "________\n\nIt works.");
+        assert_eq!(newest("—-—-—-—\n\nReply above this line.\n\nIt works."), "—-—-—-—\n\n\nIt works.");
     }
 
     #[test]

@@ -32,13 +32,15 @@ fn filled_end(lines: &[Line]) -> usize {
     lines.iter().rposition(|line| !line.is_blank()).map_or(0, |at| at + 1)
 }
 
-/// The first `--`, `__` or lone dash that few enough lines follow.
+/// The first `--`, `__` or lone dash that few enough lines follow. A rule of underscores on top of all words ends nothing.
 fn signature_mark(lines: &[Line]) -> usize {
     let mut following = lines.iter().filter(|line| !line.is_blank()).count();
+    let mut words = false;
     for (at, line) in lines.iter().enumerate() {
+        words |= line.text.contains(char::is_alphanumeric);
         following -= usize::from(!line.is_blank());
         let few = following <= SIGNATURE_LINES;
-        if few && !line.fenced && is_signature_mark(line.text) {
+        if few && !line.fenced && is_signature_mark(line.text) && (words || !line.text.contains("__")) {
             return at;
         }
     }
