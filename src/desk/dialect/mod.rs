@@ -170,7 +170,7 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 9] = [
+pub const FILES: [(&str, &str); 10] = [
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
     ("jira", include_str!("../../../config/dialects/jira.toml")),
@@ -180,6 +180,7 @@ pub const FILES: [(&str, &str); 9] = [
     ("rt", include_str!("../../../config/dialects/rt.toml")),
     ("servicenow", include_str!("../../../config/dialects/servicenow.toml")),
     ("zammad", include_str!("../../../config/dialects/zammad.toml")),
+    ("zendesk", include_str!("../../../config/dialects/zendesk.toml")),
 ];
 
 /// The dialects that are built in, by name. A test makes sure that every file compiles.
