@@ -170,7 +170,8 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 10] = [
+pub const FILES: [(&str, &str); 11] = [
+    ("freshdesk", include_str!("../../../config/dialects/freshdesk.toml")),
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
     ("jira", include_str!("../../../config/dialects/jira.toml")),
