@@ -70,6 +70,7 @@ fn id_of(dialect: &Dialect) -> &'static str {
     match dialect.name.as_str() {
         "jira" => "GRID-20260210",
         "servicenow" => "INC20260210",
+        "remedy" => "INC20260210000",
         _ => "20260210",
     }
 }

@@ -170,7 +170,7 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 11] = [
+pub const FILES: [(&str, &str); 12] = [
     ("freshdesk", include_str!("../../../config/dialects/freshdesk.toml")),
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
@@ -178,6 +178,7 @@ pub const FILES: [(&str, &str); 11] = [
     ("otrs", include_str!("../../../config/dialects/otrs.toml")),
     ("plain", include_str!("../../../config/dialects/plain.toml")),
     ("redmine", include_str!("../../../config/dialects/redmine.toml")),
+    ("remedy", include_str!("../../../config/dialects/remedy.toml")),
     ("rt", include_str!("../../../config/dialects/rt.toml")),
     ("servicenow", include_str!("../../../config/dialects/servicenow.toml")),
     ("zammad", include_str!("../../../config/dialects/zammad.toml")),
