@@ -170,7 +170,8 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 12] = [
+pub const FILES: [(&str, &str); 13] = [
+    ("footprints", include_str!("../../../config/dialects/footprints.toml")),
     ("freshdesk", include_str!("../../../config/dialects/freshdesk.toml")),
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
