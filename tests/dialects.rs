@@ -71,6 +71,7 @@ fn id_of(dialect: &Dialect) -> &'static str {
         "jira" => "GRID-20260210",
         "servicenow" => "INC20260210",
         "remedy" => "INC20260210000",
+        "salesforce" => "ref:_00D20260210._5003x12AbC:ref",
         _ => "20260210",
     }
 }

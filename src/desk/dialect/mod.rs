@@ -170,7 +170,7 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 13] = [
+pub const FILES: [(&str, &str); 14] = [
     ("footprints", include_str!("../../../config/dialects/footprints.toml")),
     ("freshdesk", include_str!("../../../config/dialects/freshdesk.toml")),
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
@@ -181,6 +181,7 @@ pub const FILES: [(&str, &str); 13] = [
     ("redmine", include_str!("../../../config/dialects/redmine.toml")),
     ("remedy", include_str!("../../../config/dialects/remedy.toml")),
     ("rt", include_str!("../../../config/dialects/rt.toml")),
+    ("salesforce", include_str!("../../../config/dialects/salesforce.toml")),
     ("servicenow", include_str!("../../../config/dialects/servicenow.toml")),
     ("zammad", include_str!("../../../config/dialects/zammad.toml")),
     ("zendesk", include_str!("../../../config/dialects/zendesk.toml")),
