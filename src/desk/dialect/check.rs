@@ -134,6 +134,7 @@ impl Checker<'_, '_, '_> {
         let text = &self.file.text;
         let lists = [
             ("text.cut", &text.cut),
+            ("text.cut_to", &text.cut_to),
             ("text.cut_above", &text.cut_above),
             ("text.cut_below", &text.cut_below),
             ("write.reads_as_id", &self.file.write.reads_as_id),

@@ -158,6 +158,9 @@ pub struct Text {
     /// What matches goes, wherever it stands.
     #[serde(default)]
     pub cut: Vec<String>,
+    /// The first match goes, with everything in front of it; the first pattern that matches.
+    #[serde(default)]
+    pub cut_to: Vec<String>,
     /// The line that matches goes, with everything above it.
     #[serde(default)]
     pub cut_above: Vec<String>,

@@ -191,8 +191,10 @@ impl Reader {
         let bare = self.compiled(&cuts.cut).fold(newest.to_owned(), |text, pattern| {
             if pattern.is_match(&text) { pattern.replace_all(&text, "").into_owned() } else { text }
         });
+        let begin =
+            self.compiled(&cuts.cut_to).find_map(|pattern| Some(pattern.find(&bare)?.end())).unwrap_or_default();
         let hits = |sources: &[String], text: &str| self.compiled(sources).any(|pattern| pattern.is_match(line(text)));
-        let lines: Vec<&str> = bare.lines().collect();
+        let lines: Vec<&str> = bare[begin..].lines().collect();
         let start = lines.iter().rposition(|line| hits(&cuts.cut_above, line)).map_or(0, |at| at + 1);
         let rest = &lines[start..];
         let end = rest.iter().position(|line| hits(&cuts.cut_below, line)).unwrap_or(rest.len());
