@@ -170,12 +170,17 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 14] = [
+pub const FILES: [(&str, &str); 20] = [
+    ("bugzilla", include_str!("../../../config/dialects/bugzilla.toml")),
     ("footprints", include_str!("../../../config/dialects/footprints.toml")),
+    ("freescout", include_str!("../../../config/dialects/freescout.toml")),
     ("freshdesk", include_str!("../../../config/dialects/freshdesk.toml")),
     ("ggus", include_str!("../../../config/dialects/ggus.toml")),
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
+    ("glpi", include_str!("../../../config/dialects/glpi.toml")),
     ("jira", include_str!("../../../config/dialects/jira.toml")),
+    ("mantis", include_str!("../../../config/dialects/mantis.toml")),
+    ("osticket", include_str!("../../../config/dialects/osticket.toml")),
     ("otrs", include_str!("../../../config/dialects/otrs.toml")),
     ("plain", include_str!("../../../config/dialects/plain.toml")),
     ("redmine", include_str!("../../../config/dialects/redmine.toml")),
@@ -183,6 +188,7 @@ pub const FILES: [(&str, &str); 14] = [
     ("rt", include_str!("../../../config/dialects/rt.toml")),
     ("salesforce", include_str!("../../../config/dialects/salesforce.toml")),
     ("servicenow", include_str!("../../../config/dialects/servicenow.toml")),
+    ("trac", include_str!("../../../config/dialects/trac.toml")),
     ("zammad", include_str!("../../../config/dialects/zammad.toml")),
     ("zendesk", include_str!("../../../config/dialects/zendesk.toml")),
 ];
