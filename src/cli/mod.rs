@@ -4,6 +4,7 @@
 
 mod check;
 mod demo;
+mod dialect;
 mod explain;
 mod ingest;
 mod init;
@@ -26,6 +27,9 @@ use crate::config::{self, Loaded, Problems};
 use crate::render::template::Templates;
 use crate::store::{Reader, Store, StoreError};
 
+/// Where the configuration is, unless told.
+const CONFIG: &str = "config/gateway.toml";
+
 /// A hub that joins helpdesks by mail.
 ///
 /// It watches a support mailbox, turns mail into tickets, routes each to the responsible unit's helpdesk, and mails the
@@ -34,7 +38,7 @@ use crate::store::{Reader, Store, StoreError};
 #[command(name = "ggus-gateway", version, max_term_width = 110)]
 pub struct Cli {
     /// The configuration
-    #[arg(long, global = true, value_name = "FILE", default_value = "config/gateway.toml", env = "GGUS_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", default_value = CONFIG, env = "GGUS_CONFIG")]
     config: PathBuf,
 
     #[command(subcommand)]
@@ -65,6 +69,9 @@ enum Command {
     /// Look at units
     #[command(subcommand)]
     Unit(unit::Action),
+    /// Look at helpdesks' dialects, try them on mails, teach a new one
+    #[command(subcommand)]
+    Dialect(dialect::Action),
     /// Tell in one screen whether all is well
     Status(status::Args),
     /// Play a whole ticket on a throw-away desk, with no server at all
@@ -147,6 +154,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Outbox(action) => outbox::run(config, action),
         Command::Quarantine(action) => quarantine::run(config, action),
         Command::Unit(action) => unit::run(config, action),
+        Command::Dialect(action) => dialect::run(config, action),
         Command::Status(args) => status::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Manual(args) => manual::run(args),

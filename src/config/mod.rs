@@ -3,6 +3,7 @@
 //! All problems of all files come at once, each with file, line, key and a hint. What comes out is valid by construction:
 //! nothing behind this module checks a setting again.
 
+pub mod dialects;
 mod document;
 mod gateway;
 mod problem;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use gateway::{LogFormat, LogSettings};
-pub use problem::{Problem, Problems, Severity};
+pub use problem::{Problem, Problems, Severity, did_you_mean};
 
 use crate::desk::policy::Policy;
 use crate::engine::delivery::OutboxSettings;

@@ -1,7 +1,6 @@
 //! `routing.toml`: units with their sites, sites with their aliases, rules.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::civil::Time;
@@ -9,11 +8,11 @@ use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
-use super::Files;
 use super::document::Document;
 use super::gateway::{Gateway, zone};
-use super::problem::{Problem, Report, Severity, did_you_mean};
-use crate::desk::dialect::{self, Dialect};
+use super::problem::{Report, did_you_mean};
+use super::{Files, dialects};
+use crate::desk::dialect::Dialect;
 use crate::desk::policy::{AddressPattern, Desk, ReplyMeans, Site, Sites, Trust, Unit, UnitName};
 use crate::desk::route::{Condition, Rule};
 use crate::mail::Address;
@@ -118,7 +117,8 @@ fn yes() -> bool {
 
 /// Reads the routing file that the gateway's names, as far as that can be read; `None` where it can't be used.
 pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option<Routing> {
-    let dialects = dialects(gateway, files, report);
+    let dialects =
+        dialects::read(gateway, files, report).into_iter().map(|(name, file)| (name, file.dialect)).collect();
     let (path, text) = files.routing(&gateway.files.as_ref()?.routing, report)?;
     let document = Document::parse(&path, &text, report);
     document.only(&["default_unit", "rule", "site", "unit"], report);
@@ -133,23 +133,6 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
         read.into_iter().filter_map(|(_, unit)| unit).map(|(unit, _)| (unit.name.clone(), unit)).collect();
     shared_addresses(&document, &units, report);
     Some(Routing { units, default_unit: default_unit?, sites, rules })
-}
-
-fn dialects(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> BTreeMap<String, Arc<Dialect>> {
-    let mut all = dialect::built_in();
-    let folder = gateway.files.as_ref().map(|files| files.dialects.clone()).unwrap_or_default();
-    for (name, path, text) in files.dialects(&folder, report) {
-        match Dialect::parse(&name, &text) {
-            Ok(dialect) => drop(all.insert(name, Arc::new(dialect))),
-            Err(problems) => problems.into_iter().for_each(|problem| dialect_problem(report, path.clone(), problem)),
-        }
-    }
-    all
-}
-
-fn dialect_problem(report: &mut Report, file: PathBuf, problem: dialect::DialectProblem) {
-    let dialect::DialectProblem { line, key, message, hint } = problem;
-    report.add(Problem { severity: Severity::Error, file, line, key, message, hint });
 }
 
 struct Reader<'a> {

@@ -145,6 +145,21 @@ pub fn read_message_id(desk: &Desk, id: &MessageId) -> Option<(TicketId, u32)> {
     desk.keys.matches(hash, &id_text(ticket, number)).then_some((ticket, number))
 }
 
+/// The ticket in a Message-ID that has the form of the desk's, where its secret is not known: anybody could have written
+/// it. Where the domain is known it must be that one, and the hash is not looked at.
+pub fn ticket_by_form(id: &MessageId, domain: Option<&str>) -> Option<TicketId> {
+    let (left, right) = id.as_str().split_once('@')?;
+    let (ticket, rest) = left.split_once('.')?;
+    let (number, hash) = rest.split_once('.')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_ours = match domain {
+        Some(domain) => right.eq_ignore_ascii_case(domain),
+        None => hash.len() == TOKEN_BYTES * 8 / 5 && hash.bytes().all(|byte| BASE32.contains(&byte)),
+    };
+    let ticket = ticket.parse().ok().filter(|_| is_ours && is_number(ticket) && is_number(number))?;
+    (ticket > 0).then_some(TicketId(ticket))
+}
+
 /// The subject tags of one desk.
 #[derive(Clone, Debug)]
 pub struct Tags {
@@ -279,6 +294,18 @@ mod tests {
     fn two_tags_are_both_seen_and_a_cut_leaves_none() {
         assert_eq!(only("[GGUS:1] fwd [GGUS:2]"), [1, 2]);
         assert_eq!(tags().cut_from("Re: [GGUS:57890]  broken  CE"), "Re: broken CE");
+    }
+
+    #[test]
+    fn a_message_id_is_known_by_its_form() {
+        let ticket = |id: &str, domain| ticket_by_form(&MessageId::parse(id).unwrap(), domain).map(|id| id.0);
+        let ours = "57890.12.abcdefghijklmno2@ggus.example";
+        assert_eq!((ticket(ours, None), ticket(ours, Some("GGUS.example"))), (Some(57890), Some(57890)));
+        assert_eq!(ticket(ours, Some("other.example")), None);
+        assert_eq!(ticket("57890.1.x@ggus.example", Some("ggus.example")), Some(57890));
+        for other in ["57890.1.x@ggus.example", "1795447380.812345.44@x.example", "0.1.abcdefghijklmno2@x.example"] {
+            assert_eq!(ticket(other, None), None, "{other}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! `config/dialects/README.md`.
 
 mod check;
-mod file;
+pub mod file;
+mod parameters;
 mod pattern;
 mod reader;
 mod recognise;
@@ -265,6 +266,11 @@ impl Dialect {
     /// The parameters that a unit may or must give.
     pub fn parameters(&self) -> &BTreeMap<String, ParameterSpec> {
         &self.reader.file.parameters
+    }
+
+    /// The file as written.
+    pub fn file(&self) -> &file::File {
+        &self.reader.file
     }
 
     /// Names of the rules that say what mails mean, in their order.

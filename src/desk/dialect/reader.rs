@@ -17,7 +17,7 @@ const LINE_CHARS: usize = 1_000;
 /// Bytes of a text that are looked at.
 const TEXT_BYTES: usize = 64 << 10;
 /// Matches of one pattern that are looked at for one that fits the parameters; also header fields of one name, attachments.
-const MATCHES: usize = 50;
+pub const MATCHES: usize = 50;
 /// Characters of an id.
 const ID_CHARS: usize = 100;
 
@@ -29,7 +29,7 @@ const FORMS: usize = 2;
 type Caught = BTreeMap<String, String>;
 
 /// A mail as far as a dialect looks at it.
-struct View<'a> {
+pub struct View<'a> {
     mail: &'a Mail,
     subject: String,
     /// The newest text, and forms that are attached: they are words of this mail too.
@@ -41,7 +41,7 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn new(mail: &'a Mail, newest: &'a str, wordless: bool, parameters: &'a Parameters) -> Self {
+    pub fn new(mail: &'a Mail, newest: &'a str, wordless: bool, parameters: &'a Parameters) -> Self {
         let forms = attached_forms(mail);
         let with_forms = |text| match forms.is_empty() {
             true => Cow::Borrowed(bounded(text)),
@@ -49,6 +49,22 @@ impl<'a> View<'a> {
         };
         let subject = normalise(line(&mail.subject));
         Self { mail, subject, newest: with_forms(newest), whole: with_forms(&mail.text), wordless, parameters }
+    }
+
+    /// What stands in a place, in the order in which it is looked at.
+    pub fn texts_of<'p>(&'p self, place: &'p Place) -> Vec<&'p str> {
+        let mail = self.mail;
+        match place {
+            Place::Header { name, .. } => mail.headers_named(name).take(MATCHES).map(line).collect(),
+            Place::MessageId(_) => mail.message_id.iter().map(|id| line(id.as_str())).collect(),
+            Place::Reference(_) => {
+                let named = mail.in_reply_to.iter().chain(mail.references.iter().rev());
+                named.take(MATCHES).map(|id| line(id.as_str())).collect()
+            }
+            Place::ReplyTo(_) => mail.reply_to.iter().take(MATCHES).map(|one| line(one.address.as_str())).collect(),
+            Place::Subject(_) => vec![&self.subject],
+            Place::Text(_) => vec![&self.whole],
+        }
     }
 }
 
@@ -140,7 +156,7 @@ impl Reader {
     pub fn agrees(&self, pattern: &Regex, found: &Captures<'_>, parameters: &Parameters, open: bool) -> bool {
         let mut named = pattern.capture_names().flatten().filter_map(|name| Some((name, found.name(name)?.as_str())));
         named.all(|(name, value)| match self.value(name, parameters) {
-            Some(allowed) => allowed.split(',').any(|one| comparable(one) == comparable(value)),
+            Some(allowed) => is_value(allowed, value),
             None => open || !self.file.parameters.contains_key(name),
         })
     }
@@ -161,20 +177,7 @@ impl Reader {
             let found = self.first(pattern, text, view.parameters)?;
             Some(found.name("id")?.as_str().trim().to_owned()).filter(|id| is_id(id))
         };
-        let mail = view.mail;
-        match place {
-            Place::Header { name, .. } => mail.headers_named(name).take(MATCHES).find_map(|value| id_in(line(value))),
-            Place::MessageId(_) => id_in(line(mail.message_id.as_ref()?.as_str())),
-            Place::Reference(_) => {
-                let named = mail.in_reply_to.iter().chain(mail.references.iter().rev());
-                named.take(MATCHES).find_map(|id| id_in(line(id.as_str())))
-            }
-            Place::ReplyTo(_) => {
-                mail.reply_to.iter().take(MATCHES).find_map(|mailbox| id_in(line(mailbox.address.as_str())))
-            }
-            Place::Subject(_) => id_in(&view.subject),
-            Place::Text(_) => id_in(&view.whole),
-        }
+        view.texts_of(place).into_iter().find_map(id_in)
     }
 
     fn solution(&self, rule: &Rule, text: &str) -> Option<String> {
@@ -204,6 +207,11 @@ impl Reader {
     fn compiled(&self, sources: &[String]) -> impl Iterator<Item = &Regex> {
         sources.iter().filter_map(|source| self.patterns.get(source))
     }
+}
+
+/// Whether a value is one of a parameter's, of which there may be several with commas between.
+pub fn is_value(allowed: &str, value: &str) -> bool {
+    allowed.split(',').any(|one| comparable(one) == comparable(value))
 }
 
 /// Hooks are compared without case and without what divides them from the number.

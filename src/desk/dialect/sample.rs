@@ -1,27 +1,27 @@
 //! What a sample mail must mean to a dialect, and in what a reading differs from it. The one form for `dialect test` and
 //! for the samples of the dialects that are built in; it reads no files.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Dialect, Kind, Parameters, Reading};
 use crate::mail::{Mail, reply};
 
 /// What a sample must mean: `x.toml` beside `x.eml`. What is not said must not be found, save rule and text.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
     pub kind: Option<Kind>,
     /// The rule of the dialect file.
     pub rule: Option<String>,
     pub foreign_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub internal: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last_public: bool,
     /// The text for people must contain this; an empty string: there is none.
     pub text: Option<String>,
     /// What the unit gives for its dialect.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Parameters::is_empty")]
     pub parameters: Parameters,
 }
 
@@ -48,6 +48,24 @@ impl Expectation {
     /// Reads an `x.toml`. The error says what is wrong and where.
     pub fn parse(toml_text: &str) -> Result<Self, String> {
         toml::from_str(toml_text).map_err(|error| error.to_string().trim_end().to_owned())
+    }
+
+    /// What was read, as what must be read: the first line of the text stands for all of it.
+    pub fn of(reading: &Reading) -> Self {
+        Self {
+            kind: reading.kind,
+            rule: Some(reading.rule.clone()).filter(|rule| !rule.is_empty()),
+            foreign_id: reading.foreign_id.clone(),
+            internal: reading.internal,
+            last_public: reading.last_public,
+            text: Some(reading.text.lines().next().unwrap_or_default().trim().to_owned()),
+            parameters: Parameters::new(),
+        }
+    }
+
+    /// The `x.toml` that says this.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
     }
 
     /// Every field in which a reading is not as expected.
