@@ -170,3 +170,30 @@ fn a_configurations_own_dialects_count() {
     assert!(code == 78 && told.contains("own.toml:1: error: abuot: unknown key"), "{told}");
     assert_eq!(run_in(folder.path(), &["--config", "none.toml", "list"]).0, 78);
 }
+
+/// The tutorial of `config/dialects/README.md`, done as it stands there.
+#[test]
+fn a_new_helpdesk_is_taught_as_the_tutorial_says() {
+    let readme = std::fs::read_to_string(samples("../../config/dialects/README.md")).unwrap();
+    let block = |mark: &str| {
+        let (_, rest) = readme.split_once(&format!("```{mark}\n")).unwrap_or_else(|| panic!("no block {mark}"));
+        let lines =
+            rest.lines().take_while(|line| line.trim() != "```").map(|line| line.strip_prefix("   ").unwrap_or(line));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("kummer")).unwrap();
+    write("kummer/opened.eml", &block("eml opened"));
+    write("kummer/closed.eml", &block("eml closed"));
+    let (_, table) = run_in(folder.path(), &["identify", "kummer"]);
+    assert_eq!(table.matches("plain    5 ").count(), 2, "{table}");
+    write("kummer.toml", &block("toml"));
+    let test = ["test", "kummer", "--dialect", "kummer.toml"];
+    let (code, told) = run_in(folder.path(), &test);
+    assert!(code == 1 && told.starts_with(&block("text")), "{told}");
+    write("kummer/opened.toml", "kind = \"acknowledgement\"\nforeign_id = \"2041\"\n");
+    write("kummer/closed.toml", "kind = \"solved\"\nforeign_id = \"2041\"\n");
+    let (code, told) = run_in(folder.path(), &test);
+    assert!(code == 0 && told.ends_with("kummer: 2 samples, all is well\n"), "{told}");
+}
