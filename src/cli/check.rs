@@ -3,7 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{Failure, load, print};
+use super::{Failure, load, print, unit};
+use crate::config::Loaded;
+use crate::desk::recognise;
+use crate::store::Reader;
 use crate::{relay, source};
 
 #[derive(Debug, clap::Args)]
@@ -28,6 +31,7 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         policy.rules.len(),
         plant.sources.len()
     ))?;
+    units(&loaded)?;
     if !args.online {
         return Ok(ExitCode::SUCCESS);
     }
@@ -48,4 +52,17 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(75) })
+}
+
+/// Units whose dialect is recognised from their mails, and what is to be set for them.
+fn units(loaded: &Loaded) -> Result<(), Failure> {
+    let automatic: Vec<&str> =
+        loaded.policy.units.values().filter(|unit| unit.auto).map(|unit| unit.name.0.as_str()).collect();
+    if !automatic.is_empty() {
+        print(&format!("no dialect is set, so it is recognised from the first mails of: {}", automatic.join(", ")))?;
+    }
+    // A desk that has never run has no store, and has recognised nothing.
+    let Ok(reader) = Reader::open(&loaded.plant.store) else { return Ok(()) };
+    let known = reader.recognised()?;
+    unit::notes(&recognise::in_force(&loaded.policy, &known), &known).iter().try_for_each(|note| print(note))
 }

@@ -296,6 +296,7 @@ fn in_words(event: &Event) -> String {
         Event::OnHold { wake: Some(day), .. } => format!("put it on hold until {day}"),
         Event::OnHold { wake: None, .. } => "put it on hold".to_owned(),
         Event::Opened => "opened it".to_owned(),
+        Event::Recognised { unit, recognised } => format!("recognised: {unit} {}", recognised.words()),
         Event::Refused { reason, .. } => format!("refused it: {reason}"),
         Event::Related { to } => format!("is related to ticket {to}"),
         Event::Reopened { text } => format!("reopened it: {text}"),

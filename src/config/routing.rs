@@ -1,6 +1,6 @@
 //! `routing.toml`: units with their sites, sites with their aliases, rules.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::civil::Time;
@@ -18,6 +18,9 @@ use crate::desk::route::{Condition, Rule};
 use crate::mail::Address;
 use crate::mail::language::Language;
 
+/// The word of a unit whose dialect is recognised from its mails; also what holds where none is named.
+const AUTO: &str = "auto";
+
 /// Memory that one compiled pattern of a rule may take, in bytes.
 const PATTERN_BYTES: usize = 1 << 20;
 
@@ -28,6 +31,7 @@ pub struct Routing {
     pub default_unit: UnitName,
     pub sites: Sites,
     pub rules: Vec<Rule>,
+    pub dialects: BTreeMap<String, Arc<Dialect>>,
 }
 
 /// `[unit.NAME]`
@@ -37,7 +41,7 @@ struct UnitFile {
     address: Address,
     #[serde(default)]
     speakers: Vec<AddressPattern>,
-    #[serde(default = "plain")]
+    #[serde(default = "auto")]
     dialect: String,
     #[serde(default)]
     parameters: BTreeMap<String, String>,
@@ -107,8 +111,8 @@ impl<T> OneOrMore<T> {
 /// A unit's name, and the unit with its list of sites where it could be read.
 type ReadUnit = (String, Option<(Unit, Vec<String>)>);
 
-fn plain() -> String {
-    "plain".to_owned()
+fn auto() -> String {
+    AUTO.to_owned()
 }
 
 fn yes() -> bool {
@@ -132,7 +136,7 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
     let units: BTreeMap<UnitName, Unit> =
         read.into_iter().filter_map(|(_, unit)| unit).map(|(unit, _)| (unit.name.clone(), unit)).collect();
     shared_addresses(&document, &units, report);
-    Some(Routing { units, default_unit: default_unit?, sites, rules })
+    Some(Routing { units, default_unit: default_unit?, sites, rules, dialects })
 }
 
 struct Reader<'a> {
@@ -196,6 +200,7 @@ impl Reader<'_> {
             address: file.address,
             speakers: file.speakers,
             dialect: dialect?,
+            auto: file.dialect == AUTO,
             parameters: file.parameters,
             language: file.language.or(desk.map(|desk| desk.language)).unwrap_or_default(),
             time_zone,
@@ -208,6 +213,11 @@ impl Reader<'_> {
     }
 
     fn dialect(&mut self, name: &str, file: &UnitFile) -> Option<Arc<Dialect>> {
+        if file.dialect == AUTO {
+            let known = self.dialects.values().flat_map(|dialect| dialect.parameters().keys()).collect();
+            self.parameters(name, file, known, "the dialects know");
+            return self.dialects.get("plain").cloned();
+        }
         let Some(dialect) = self.dialects.get(&file.dialect) else {
             let known: Vec<&str> = self.dialects.keys().map(String::as_str).collect();
             let hint = did_you_mean(&file.dialect, known.iter().copied());
@@ -221,17 +231,21 @@ impl Reader<'_> {
             return None;
         };
         let specs = dialect.parameters();
-        for given in file.parameters.keys().filter(|given| !specs.contains_key(*given)) {
-            let hint = did_you_mean(given, specs.keys().map(String::as_str));
-            let hint = hint.unwrap_or_else(|| format!("dialect {} knows: {}", dialect.name, join(specs.keys())));
-            self.document.error(self.report, &["unit", name, "parameters", given], "unknown parameter", hint);
-        }
+        self.parameters(name, file, specs.keys().collect(), &format!("dialect {} knows", dialect.name));
         for (wanted, spec) in specs.iter().filter(|(key, spec)| spec.wanted && !file.parameters.contains_key(*key)) {
             let hint = format!("{wanted} is {}", spec.about);
             let message = format!("dialect {} wants the parameter {wanted}", dialect.name);
             self.document.warning(self.report, &["unit", name, "dialect"], message, hint);
         }
         Some(Arc::clone(dialect))
+    }
+
+    fn parameters(&mut self, name: &str, file: &UnitFile, known: BTreeSet<&String>, whose: &str) {
+        for given in file.parameters.keys().filter(|given| !known.contains(given)) {
+            let hint = did_you_mean(given, known.iter().map(|name| name.as_str()));
+            let hint = hint.unwrap_or_else(|| format!("{whose}: {}", join(known.iter().copied())));
+            self.document.error(self.report, &["unit", name, "parameters", given], "unknown parameter", hint);
+        }
     }
 
     fn sites(&mut self, units: &[ReadUnit]) -> Sites {

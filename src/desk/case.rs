@@ -121,6 +121,7 @@ impl<'a> Case<'a> {
             letters: letters.take(Inquiry::MOST_KEYS).collect(),
             correspondent: open::correspondent(policy, self),
             body_print: self.body_print(),
+            recognised: self.unit.filter(|unit| unit.auto).map(|unit| unit.name.clone()),
             hour_ago: before(now, SignedDuration::from_hours(1)),
             repeats_since: before(now, policy.limits.repeat_window),
         }

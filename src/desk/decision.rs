@@ -104,6 +104,13 @@ pub struct Decision {
     pub understood: Understood,
 }
 
+impl Decision {
+    /// Whether it tells more about the dialect of a unit.
+    pub fn teaches(&self) -> bool {
+        self.events.iter().any(|(_, event)| matches!(event, Event::Recognised { .. }))
+    }
+}
+
 /// The part that the recipient of a mail has in the ticket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

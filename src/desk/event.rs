@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use super::policy::UnitName;
+use super::recognise::Recognised;
 use super::ticket::TicketId;
 use crate::mail::Address;
 use crate::mail::report::Report;
@@ -70,6 +71,8 @@ pub enum Event {
     OnHold { unit: UnitName, wake: Option<Date> },
     /// The ticket was opened.
     Opened,
+    /// A mail tells which dialect a unit writes for which none is set: what is known of it now.
+    Recognised { unit: UnitName, recognised: Recognised },
     /// The unit gave the ticket back.
     Refused { unit: UnitName, reason: String },
     /// The user was not content, or wrote again.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::decision::{Recipient, Verdict};
 use super::policy::UnitName;
+use super::recognise::Recognised;
 use super::ticket::{Ticket, TicketId};
 use crate::mail::{Address, Digest, MessageId};
 
@@ -27,6 +28,8 @@ pub struct Inquiry {
     pub correspondent: Option<Address>,
     /// Print of sender and text: in which tickets was it seen since `repeats_since`?
     pub body_print: Option<Digest>,
+    /// What is known of the dialect of this unit?
+    pub recognised: Option<UnitName>,
     pub hour_ago: Timestamp,
     pub repeats_since: Timestamp,
 }
@@ -66,6 +69,8 @@ pub struct Snapshot {
     pub answers_in_ticket: BTreeMap<TicketId, u32>,
     /// Tickets in which the same text from the same sender was seen.
     pub repeats: BTreeSet<TicketId>,
+    /// What is known of the dialect of the unit that was asked for.
+    pub recognised: Option<Recognised>,
     /// The number that a new ticket would get.
     pub next_ticket: TicketId,
 }

@@ -43,6 +43,8 @@ pub struct Policy {
     /// In order; the first that holds decides.
     pub rules: Vec<Rule>,
     pub limits: Limits,
+    /// Every dialect that a unit may turn out to write.
+    pub dialects: BTreeMap<String, Arc<Dialect>>,
 }
 
 impl Policy {
@@ -138,7 +140,10 @@ pub struct Unit {
     pub address: Address,
     /// Who else may speak for it; its own address always may.
     pub speakers: Vec<AddressPattern>,
+    /// As set; of a unit with `auto` `plain`, until another is recognised.
     pub dialect: Arc<Dialect>,
+    /// None is set: it is recognised from the unit's mails.
+    pub auto: bool,
     /// The dialect's parameters for this unit: RT's queue tag, OTRS' hook, Jira's project keys.
     pub parameters: BTreeMap<String, String>,
     pub language: Language,

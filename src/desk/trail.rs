@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::Actor;
 use super::policy::UnitName;
+use super::recognise::Recognised;
 use super::ticket::{Status, TicketId};
 
 /// The key that found the ticket, strongest first (protocol section 3).
@@ -85,6 +86,8 @@ pub enum Reason {
     NoPart { ticket: TicketId },
     /// What the dialect took the mail for, and by which of its rules.
     DialectSays { dialect: String, kind: String, rule: String },
+    /// What is known now of the dialect of a unit for which none is set.
+    DialectRecognised { unit: UnitName, recognised: Recognised },
     /// The dialect found the helpdesk's own id.
     ForeignId { unit: UnitName, foreign_id: String },
     /// Control lines were read.
@@ -142,6 +145,7 @@ impl fmt::Display for Reason {
             Self::DialectSays { dialect, kind, rule } => {
                 write!(f, "dialect {dialect} reads it as {kind} (rule {rule})")
             }
+            Self::DialectRecognised { unit, recognised } => write!(f, "{unit} {}", recognised.words()),
             Self::ForeignId { unit, foreign_id } => write!(f, "{unit} calls the ticket {foreign_id}"),
             Self::ControlLine { line } => write!(f, "control line: {line}"),
             Self::FormNote { note } => write!(f, "form: {note}"),

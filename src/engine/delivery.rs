@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::desk::bounce::Undelivered;
 use crate::desk::decision::{Recipient, Template};
 use crate::desk::policy::{Policy, UnitName};
+use crate::desk::recognise;
 use crate::desk::ticket::TicketId;
 use crate::engine::pace;
 use crate::mail::{Address, MessageId};
@@ -154,6 +155,7 @@ pub fn claim(
     settings: &OutboxSettings,
 ) -> Result<Vec<Departure>, StoreError> {
     store.batch(|batch| {
+        let policy = &recognise::in_force(policy, &batch.reader().recognised()?);
         let mut departures = Vec::new();
         loop {
             // Each is leased or held back, so none is due again in the next turn.

@@ -1,5 +1,6 @@
 //! Taking mails in: read, inquire, look, decide, compose, record. What is recorded is durable when the batch returns.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::Timestamp;
@@ -8,9 +9,10 @@ use crate::desk::bounce;
 use crate::desk::case::Case;
 use crate::desk::decide::decide;
 use crate::desk::decision::{Decision, Order, Outbound, Recipient, Understood, Verdict};
-use crate::desk::inquiry::Inquiry;
+use crate::desk::inquiry::{Inquiry, Snapshot};
 use crate::desk::order;
 use crate::desk::policy::Policy;
+use crate::desk::recognise;
 use crate::desk::trail::Reason;
 use crate::engine::delivery::{self, DeadLetter, OutboxSettings};
 use crate::mail::{Digest, Mail, parse};
@@ -25,6 +27,13 @@ use crate::store::{Batch, Letter, MailNumber, OutboxLine, Record, Resolution, St
 pub struct Rules<'a> {
     pub policy: &'a Policy,
     pub templates: &'a Templates,
+}
+
+impl<'a> Rules<'a> {
+    /// The policy with the dialects that the desk has recognised so far.
+    fn in_force(&self, batch: &Batch<'_>) -> Result<Cow<'a, Policy>, StoreError> {
+        Ok(recognise::in_force(self.policy, &batch.reader().recognised()?))
+    }
 }
 
 /// What became of one mail.
@@ -52,7 +61,16 @@ pub fn take(
     // Reading needs no store and takes most of the time, so it is done before the transaction begins.
     let read: Vec<Option<Mail>> = mails.iter().map(|incoming| read(rules.policy, incoming)).collect();
     store.batch(|batch| {
-        mails.iter().zip(&read).map(|(incoming, mail)| take_one(rules, batch, incoming, mail.as_ref(), now)).collect()
+        let mut policy = rules.in_force(batch)?;
+        let mut outcomes = Vec::with_capacity(mails.len());
+        for (incoming, mail) in mails.iter().zip(&read) {
+            let outcome = take_one(Rules { policy: &policy, ..rules }, batch, incoming, mail.as_ref(), now)?;
+            if outcome.decision.teaches() {
+                policy = rules.in_force(batch)?;
+            }
+            outcomes.push(outcome);
+        }
+        Ok(outcomes)
     })
 }
 
@@ -113,18 +131,50 @@ fn decide_one(
     mail: &Mail,
     now: Timestamp,
 ) -> Result<Outcome, StoreError> {
-    let case = Case::read(rules.policy, mail);
-    let snapshot = batch.look(&case.inquiry(rules.policy, now))?;
-    let decision = decide(rules.policy, &case, &snapshot, now);
-    let duplicate = snapshot.prior.is_some();
+    let Decided { decision, body_print, duplicate } = decide_about(rules.policy, batch, mail, now, |inquiry| inquiry)?;
     // The same bytes are only noted; the same mail in other bytes is kept, since what was added on its way may matter.
     if duplicate && batch.sighting(&incoming.identity, &mail.digest, now)?.is_some() {
         return Ok(Outcome { decision, duplicate });
     }
-    let body_print = case.body_print();
     let taken = taken(incoming, mail, body_print.as_ref());
     record(rules, batch, Some(taken), &decision, now)?;
     Ok(Outcome { decision, duplicate })
+}
+
+/// A mail, decided about.
+struct Decided {
+    decision: Decision,
+    body_print: Option<Digest>,
+    /// The same mail had been taken before.
+    duplicate: bool,
+}
+
+impl Decided {
+    fn of(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, now: Timestamp) -> Self {
+        let decision = decide(policy, case, snapshot, now);
+        Self { decision, body_print: case.body_print(), duplicate: snapshot.prior.is_some() }
+    }
+}
+
+/// Reads a mail and decides about it. One that teaches which dialect its unit writes is read again, in that dialect.
+fn decide_about(
+    policy: &Policy,
+    batch: &mut Batch<'_>,
+    mail: &Mail,
+    now: Timestamp,
+    ask: impl Fn(Inquiry) -> Inquiry,
+) -> Result<Decided, StoreError> {
+    let case = Case::read(policy, mail);
+    let snapshot = batch.look(&ask(case.inquiry(policy, now)))?;
+    let Some(lesson) = recognise::lesson(policy, &case, &snapshot, now) else {
+        return Ok(Decided::of(policy, &case, &snapshot, now));
+    };
+    let policy = &*lesson.applied(policy);
+    let case = Case::read(policy, mail);
+    let snapshot = batch.look(&ask(case.inquiry(policy, now)))?;
+    let mut decided = Decided::of(policy, &case, &snapshot, now);
+    lesson.noted_in(&mut decided.decision);
+    Ok(decided)
 }
 
 fn taken<'a>(incoming: &'a Incoming, mail: &'a Mail, body_print: Option<&'a Digest>) -> Taken<'a> {
@@ -211,7 +261,7 @@ pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp)
     let answer = store.batch(|batch| {
         let inquiry = Inquiry { tickets: [order.ticket].into(), ..Inquiry::default() };
         let snapshot = batch.look(&inquiry)?;
-        match order::decide(rules.policy, order, &snapshot, now) {
+        match order::decide(&*rules.in_force(batch)?, order, &snapshot, now) {
             Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
             Err(refusal) => Ok(Err(refusal)),
         }
@@ -245,7 +295,7 @@ fn bury(rules: Rules<'_>, batch: &mut Batch<'_>, dead: &DeadLetter, now: Timesta
         ..Inquiry::default()
     };
     let snapshot = batch.look(&inquiry)?;
-    match bounce::dead_letter(rules.policy, &snapshot, dead.into(), now) {
+    match bounce::dead_letter(&*rules.in_force(batch)?, &snapshot, dead.into(), now) {
         Some(decision) => record(rules, batch, None, &decision, now),
         None => Ok(()),
     }
@@ -265,11 +315,9 @@ pub fn retry(
         };
         let mut mail = parse::parse(&kept.raw, &rules.policy.desk.read_limits);
         mail.checked = kept.understood.checked;
-        let case = Case::read(rules.policy, &mail);
         // The mail itself is in the store: it must not be taken for its own repeat.
-        let inquiry = Inquiry { digest: None, fingerprint: None, body_print: None, ..case.inquiry(rules.policy, now) };
-        let snapshot = batch.look(&inquiry)?;
-        let decision = decide(rules.policy, &case, &snapshot, now);
+        let anew = |inquiry| Inquiry { digest: None, fingerprint: None, body_print: None, ..inquiry };
+        let Decided { decision, .. } = decide_about(&*rules.in_force(batch)?, batch, &mail, now, anew)?;
         batch.quarantine_resolve(number, Resolution::Retried, by, now)?;
         with_letters(rules, &decision, now, |letters| {
             batch.record_again(number, &Record { now, taken: None, decision: &decision, letters })
@@ -280,9 +328,8 @@ pub fn retry(
 
 /// Decides about a mail without recording anything: what `explain` shows.
 pub fn rehearse(rules: Rules<'_>, store: &mut Store, mail: &Mail, now: Timestamp) -> Result<Decision, StoreError> {
-    let case = Case::read(rules.policy, mail);
     store.batch(|batch| {
-        let snapshot = batch.look(&case.inquiry(rules.policy, now))?;
-        Ok(decide(rules.policy, &case, &snapshot, now))
+        let policy = rules.in_force(batch)?;
+        Ok(decide_about(&policy, batch, mail, now, |inquiry| inquiry)?.decision)
     })
 }

@@ -12,6 +12,7 @@ use super::sql;
 use crate::desk::decision::Verdict;
 use crate::desk::inquiry::{Inquiry, Letter, Prior, Snapshot};
 use crate::desk::policy::UnitName;
+use crate::desk::recognise::Recognised;
 use crate::desk::ticket::{Ticket, TicketId};
 use crate::mail::{Digest, MessageId};
 
@@ -31,6 +32,7 @@ pub(super) fn look(conn: &Connection, inquiry: &Inquiry) -> Result<Snapshot, Fau
         answers_to_correspondent: answers_to(conn, inquiry)?,
         answers_in_ticket: answers_in(conn, inquiry, tickets.keys())?,
         repeats: repeats(conn, inquiry)?,
+        recognised: recognised(conn, inquiry)?,
         next_ticket: TicketId(cells::number("next", cells::value(conn, sql::NEXT_TICKET, [])?)?),
         tickets,
         threads,
@@ -129,6 +131,11 @@ fn answers_in<'a>(
         counts.insert(*id, cells::value(conn, sql::ANSWERS_IN, (sql_id(id.0), since))?);
     }
     Ok(counts)
+}
+
+fn recognised(conn: &Connection, inquiry: &Inquiry) -> Result<Option<Recognised>, Fault> {
+    let Some(unit) = &inquiry.recognised else { return Ok(None) };
+    cells::row(conn, sql::RECOGNISED, [&unit.0], |row| row.json("known"))
 }
 
 fn repeats(conn: &Connection, inquiry: &Inquiry) -> Result<BTreeSet<TicketId>, Fault> {

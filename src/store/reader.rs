@@ -19,14 +19,15 @@ use super::rows::{
 use super::{lines, look, schema, sql};
 use crate::desk::decision::Verdict;
 use crate::desk::policy::UnitName;
+use crate::desk::recognise::Recognised;
 use crate::desk::ticket::{Status, Ticket, TicketId};
 use crate::mail::Digest;
 
 /// Parts of a daemon that are shown; there are never so many.
 const MOST_HEALTHS: usize = 1_000;
 
-/// Units that are shown whose mail is held back.
-const MOST_HELD: usize = 1_000;
+/// Units of one desk; there are never so many.
+const MOST_UNITS: usize = 10_000;
 
 /// Problems that an integrity check tells at once.
 const MOST_PROBLEMS: u32 = 20;
@@ -180,10 +181,18 @@ impl Reader {
                     .into_iter()
                     .map(|state| Ok((state, outbox_count(conn, state)?)))
                     .collect::<Result<_, Fault>>()?,
-                held: cells::rows(conn, sql::OUTBOX_HELD, [sql_count(MOST_HELD)], lines::held_back)?,
+                held: cells::rows(conn, sql::OUTBOX_HELD, [sql_count(MOST_UNITS)], lines::held_back)?,
                 quarantine: count(conn, sql::QUARANTINE_COUNT, [])?,
                 mails: verdicts_since(conn, day_ago)?,
             })
+        })
+    }
+
+    /// What is known of the dialects of units for which none is set.
+    pub fn recognised(&self) -> Result<BTreeMap<UnitName, Recognised>, StoreError> {
+        self.ask(|conn| {
+            let read = |row: &Cells<'_>| Ok((UnitName(row.plain("unit")?), row.json("known")?));
+            Ok(cells::rows(conn, sql::RECOGNISED_ALL, [sql_count(MOST_UNITS)], read)?.into_iter().collect())
         })
     }
 

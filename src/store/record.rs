@@ -15,6 +15,7 @@ use super::error::{Fault, StoreError};
 use super::rows::MailNumber;
 use super::sql;
 use crate::desk::decision::{Decision, Outbound, Verdict};
+use crate::desk::event::Event;
 use crate::desk::ticket::{Ticket, TicketId};
 use crate::desk::trail::Reason;
 use crate::mail::{Address, Digest, Mail};
@@ -186,6 +187,9 @@ fn write_events(conn: &Connection, record: &Record<'_>, ticket: Option<i64>, mai
     }
     let last: i64 = cells::value(conn, sql::EVENT_LAST, [ticket])?;
     for (n, (actor, event)) in (last + 1..).zip(&record.decision.events) {
+        if let Event::Recognised { unit, recognised } = event {
+            execute(conn, sql::RECOGNISED_SET, (&unit.0, to_json("recognised", recognised)?, mail))?;
+        }
         let (actor, event) = (to_json("actor", actor)?, to_json("event", event)?);
         execute(conn, sql::EVENT_NEW, (ticket, n, micros(record.now), actor, event, mail))?;
     }

@@ -22,6 +22,7 @@ pub(super) struct Migration {
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "the_desk", sql: include_str!("migrations/0001_the_desk.sql") },
     Migration { name: "held_mail", sql: include_str!("migrations/0002_held_mail.sql") },
+    Migration { name: "recognised", sql: include_str!("migrations/0003_recognised.sql") },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.

@@ -51,6 +51,7 @@ statements! {
     ANSWERS_IN = "SELECT count(*) FROM outbox WHERE ticket = ?1 AND automatic = 1 AND created >= ?2";
     REPEATS = "SELECT DISTINCT ticket FROM mail \
                WHERE body_print = ?1 AND ticket IS NOT NULL AND received >= ?2 LIMIT ?3";
+    RECOGNISED = "SELECT known FROM recognised WHERE unit = ?1";
     NEXT_TICKET = "SELECT next FROM counter WHERE name = 'ticket'";
     TICKET = "SELECT whole FROM ticket WHERE id = ?1";
 
@@ -76,6 +77,8 @@ statements! {
                       ON CONFLICT (unit, foreign_id) DO NOTHING";
     EVENT_LAST = "SELECT coalesce(max(n), 0) FROM event WHERE ticket IS ?1";
     EVENT_NEW = "INSERT INTO event (ticket, n, at, actor, event, mail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    RECOGNISED_SET = "INSERT INTO recognised (unit, known, mail) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
+                      SET known = excluded.known, mail = excluded.mail";
     OUTBOX_NEW = "INSERT INTO outbox (key, ticket, number, recipient, address, address_key, template, subject, \
                   message_id, envelope_sender, automatic, size, state, due, created) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?13) \
@@ -134,6 +137,7 @@ statements! {
     QUARANTINE_ALL = quarantine!("ORDER BY q.mail DESC LIMIT ?1");
     QUARANTINE_COUNT = "SELECT count(*) FROM quarantine WHERE resolved IS NULL";
     HEALTHS = "SELECT part, state, text, at FROM health ORDER BY part LIMIT ?1";
+    RECOGNISED_ALL = "SELECT unit, known FROM recognised ORDER BY unit LIMIT ?1";
     TICKET_COUNT = "SELECT count(*) FROM ticket WHERE status = ?1";
     UNIT_COUNT = "SELECT count(*) FROM ticket WHERE unit = ?1 AND status = ?2";
 }
