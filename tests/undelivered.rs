@@ -68,6 +68,9 @@ fn a_refused_dispatch_goes_to_tpm_and_an_operator_hears() {
     );
     let dead = world.store.reader().outbox(&OutboxFilter { state: Some(OutboxState::Dead), ticket: None }, 10).unwrap();
     assert_eq!((dead.len(), dead[0].answer.as_str()), (1, "550 no such user"));
+    let interface = world.store.reader().interface(&"ROC".into()).unwrap();
+    let failing = interface.failing.map(|failing| failing.why);
+    assert_eq!((interface.delivered, interface.bounced, failing.as_deref()), (0, 1, Some("550 no such user")));
 }
 
 #[test]

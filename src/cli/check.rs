@@ -54,15 +54,16 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(75) })
 }
 
-/// Units whose dialect is recognised from their mails, and what is to be set for them.
+/// Units whose dialect is recognised from their mails, those whose address fails, and what is to be set for them.
 fn units(loaded: &Loaded) -> Result<(), Failure> {
     let automatic: Vec<&str> =
         loaded.policy.units.values().filter(|unit| unit.auto).map(|unit| unit.name.0.as_str()).collect();
     if !automatic.is_empty() {
         print(&format!("no dialect is set, so it is recognised from the first mails of: {}", automatic.join(", ")))?;
     }
-    // A desk that has never run has no store, and has recognised nothing.
+    // A desk that has never run has no store, and knows nothing more.
     let Ok(reader) = Reader::open(&loaded.plant.store) else { return Ok(()) };
     let known = reader.recognised()?;
-    unit::notes(&recognise::in_force(&loaded.policy, &known), &known).iter().try_for_each(|note| print(note))
+    unit::notes(&recognise::in_force(&loaded.policy, &known), &known).iter().try_for_each(|note| print(note))?;
+    unit::failures(loaded.policy.units.values(), &reader)?.iter().try_for_each(|note| print(note))
 }

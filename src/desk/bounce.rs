@@ -136,9 +136,7 @@ fn failed(draft: &mut Draft<'_>, number: u32, letter: &Letter, report: Report) {
     match &letter.recipient {
         Recipient::Unit(unit) if *unit != draft.policy.default_unit => unreachable_unit(draft, unit),
         // TPM itself can't be reached: its own notice could not either. Operators are told instead.
-        Recipient::Unit(_) => {
-            return draft.fact(&Actor::Desk, Event::Flagged { why: format!("Mail to {} fails.", letter.to) });
-        }
+        Recipient::Unit(_) => draft.fact(&Actor::Desk, Event::Flagged { why: format!("Mail to {} fails.", letter.to) }),
         _ => {}
     }
     draft.fact(&Actor::Desk, event);

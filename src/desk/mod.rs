@@ -24,6 +24,7 @@ pub mod policy;
 pub mod recognise;
 pub mod route;
 pub mod speak;
+pub mod stage;
 pub mod tag;
 pub mod ticket;
 pub mod title;

@@ -47,6 +47,7 @@ fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec
             once(draft, unit, Notice::LineNotUnderstood, &lines.join("\n"), mails)
         }
         Event::LateMail { unit, .. } => once(draft, unit, Notice::TicketEnded, "", mails),
+        Event::DeliveryFailed { number, .. } if is_to_tpm(draft, *number) => {}
         Event::DeliveryFailed { recipient, report, .. } => {
             let why = report.diagnostic.as_deref().or(report.status.as_deref()).unwrap_or("no reason was given");
             tpm(draft, &format!("Mail to {recipient} could not be delivered: {why}"), mails);
@@ -162,6 +163,12 @@ fn tpm(draft: &mut Draft<'_>, why: &str, mails: &mut Vec<Outbound>) {
     draft.flag(why);
     let mail = letter::to_unit(draft, &unit, Template::TpmNotice, why, &Actor::Desk);
     push_limited(draft, mail, mails);
+}
+
+/// Whether it was a mail to the triaging unit: a notice to it could not be delivered either.
+fn is_to_tpm(draft: &Draft<'_>, number: u32) -> bool {
+    let letter = draft.snapshot.letters.get(&(draft.ticket.id, number));
+    letter.is_some_and(|letter| letter.recipient == Recipient::Unit(draft.policy.default_unit.clone()))
 }
 
 /// What a unit is told once per leg.

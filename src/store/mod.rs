@@ -16,6 +16,7 @@
 mod batch;
 mod cells;
 mod error;
+mod interface;
 mod lines;
 mod look;
 mod outbox;
@@ -30,6 +31,7 @@ use std::path::Path;
 
 pub use batch::Batch;
 pub use error::StoreError;
+pub use interface::{Failing, Interface};
 pub use outbox::Settlement;
 pub use reader::Reader;
 pub use record::{Letter, Record, Taken};

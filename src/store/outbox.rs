@@ -22,7 +22,7 @@ use super::batch::Batch;
 use super::cells::{self, execute, micros, own_id, sql_count, sql_id, to_json};
 use super::error::{Fault, StoreError};
 use super::rows::{OutboxId, OutboxLine, OutboxRow, OutboxState};
-use super::{lines, sql};
+use super::{interface, lines, sql};
 use crate::desk::decision::Recipient;
 use crate::desk::policy::UnitName;
 
@@ -112,6 +112,9 @@ impl Batch<'_> {
             let (state, _) = state_of(conn, id)?;
             let next = next_state(state, settlement);
             next.map(|next| write_settlement(conn, number, next, settlement, now)).transpose()?;
+            if next == Some(OutboxState::Sent) {
+                interface::delivered(conn, number, now)?;
+            }
             Ok(next.is_some())
         })
     }

@@ -67,7 +67,7 @@ impl Reader {
     }
 
     /// Does a call's look-ups on one state of the store.
-    fn ask<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
+    pub(super) fn ask<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
         let look = || {
             // Within a batch the transaction is there already.
             let transaction = self.conn.is_autocommit().then(|| self.conn.unchecked_transaction()).transpose()?;

@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::cells::{self, execute, micros, own_id, sql_count, sql_id, to_json};
 use super::error::{Fault, StoreError};
 use super::rows::MailNumber;
-use super::sql;
+use super::{interface, sql};
 use crate::desk::decision::{Decision, Outbound, Verdict};
 use crate::desk::event::Event;
 use crate::desk::ticket::{Ticket, TicketId};
@@ -166,6 +166,7 @@ fn write_rest(conn: &Connection, record: &Record<'_>, ticket: Option<i64>, mail:
     }
     let of_mail = place.and_then(|(ticket, _)| ticket);
     write_events(conn, record, ticket.or(of_mail), mail)?;
+    interface::note(conn, record, ticket.or(of_mail), mail)?;
     if let Some(mail) = mail.filter(|_| record.decision.verdict == Verdict::Quarantine) {
         execute(conn, sql::QUARANTINE_NEW, (mail, micros(record.now), quarantine_reason(record.decision)))?;
     }

@@ -23,6 +23,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "the_desk", sql: include_str!("migrations/0001_the_desk.sql") },
     Migration { name: "held_mail", sql: include_str!("migrations/0002_held_mail.sql") },
     Migration { name: "recognised", sql: include_str!("migrations/0003_recognised.sql") },
+    Migration { name: "interface", sql: include_str!("migrations/0004_interface.sql") },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.

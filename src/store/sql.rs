@@ -79,6 +79,20 @@ statements! {
     EVENT_NEW = "INSERT INTO event (ticket, n, at, actor, event, mail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     RECOGNISED_SET = "INSERT INTO recognised (unit, known, mail) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
                       SET known = excluded.known, mail = excluded.mail";
+    LEG_DELIVERED = "INSERT INTO leg (unit, ticket, delivered) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+                     SET delivered = coalesce(delivered, excluded.delivered)";
+    LEG_ANSWERED = "INSERT INTO leg (unit, ticket, answered) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+                     SET answered = coalesce(answered, excluded.answered)";
+    LEG_ACKNOWLEDGED = "INSERT INTO leg (unit, ticket, acknowledged) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+                     SET acknowledged = coalesce(acknowledged, excluded.acknowledged)";
+    LEG_SOLVED = "INSERT INTO leg (unit, ticket, solved) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+                     SET solved = coalesce(solved, excluded.solved)";
+    LEG_BOUNCED = "INSERT INTO leg (unit, ticket, bounced) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+                     SET bounced = coalesce(bounced, excluded.bounced)";
+    INTERFACE_HEARD = "INSERT INTO interface (unit, heard) VALUES (?1, ?2) ON CONFLICT (unit) DO UPDATE \
+                       SET heard = excluded.heard";
+    INTERFACE_FAILED = "INSERT INTO interface (unit, failed, failure) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
+                        SET failed = excluded.failed, failure = excluded.failure";
     OUTBOX_NEW = "INSERT INTO outbox (key, ticket, number, recipient, address, address_key, template, subject, \
                   message_id, envelope_sender, automatic, size, state, due, created) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?13) \
@@ -138,6 +152,12 @@ statements! {
     QUARANTINE_COUNT = "SELECT count(*) FROM quarantine WHERE resolved IS NULL";
     HEALTHS = "SELECT part, state, text, at FROM health ORDER BY part LIMIT ?1";
     RECOGNISED_ALL = "SELECT unit, known FROM recognised ORDER BY unit LIMIT ?1";
+    INTERFACE = "SELECT heard, failed, failure FROM interface WHERE unit = ?1";
+    LEGS_DELIVERED = "SELECT count(*) FROM leg WHERE unit = ?1 AND delivered IS NOT NULL";
+    LEGS_ANSWERED = "SELECT count(*) FROM leg WHERE unit = ?1 AND answered IS NOT NULL";
+    LEGS_ACKNOWLEDGED = "SELECT count(*) FROM leg WHERE unit = ?1 AND acknowledged IS NOT NULL";
+    LEGS_SOLVED = "SELECT count(*) FROM leg WHERE unit = ?1 AND solved IS NOT NULL";
+    LEGS_BOUNCED = "SELECT count(*) FROM leg WHERE unit = ?1 AND bounced IS NOT NULL";
     TICKET_COUNT = "SELECT count(*) FROM ticket WHERE status = ?1";
     UNIT_COUNT = "SELECT count(*) FROM ticket WHERE unit = ?1 AND status = ?2";
 }

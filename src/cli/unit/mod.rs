@@ -2,6 +2,7 @@
 
 mod dialects;
 mod list;
+mod status;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use clap::Subcommand;
 use super::Failure;
 
 pub use dialects::notes;
+pub use status::failures;
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
@@ -19,11 +21,17 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Tell how far each unit's helpdesk has come with the desk
+    Status {
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
     match action {
         Action::List { json } => list::run(config, *json)?,
+        Action::Status { json } => status::run(config, *json)?,
     }
     Ok(ExitCode::SUCCESS)
 }
