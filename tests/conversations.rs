@@ -105,6 +105,12 @@ impl World {
     }
 
     fn order(&mut self, command: &str) -> Result<(), String> {
+        let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
+        if let Some(unit) = command.strip_prefix("probe ") {
+            let decision = intake::probe(rules, &mut self.store, &unit.into(), "olga", self.now);
+            self.remember(decision.map_err(|error| error.to_string())?);
+            return Ok(());
+        }
         let mut words = command.splitn(3, ' ');
         let (verb, number, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
         let text = rest.to_owned();
@@ -120,7 +126,6 @@ impl World {
             _ => panic!("unknown order {command}"),
         };
         let order = Order { ticket: TicketId(number.parse().unwrap()), by: "olga".to_owned(), act };
-        let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
         let decision = intake::order(rules, &mut self.store, &order, self.now).map_err(|error| error.to_string())?;
         self.remember(decision);
         Ok(())

@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Loaded, Problems};
+use crate::engine::intake::OrderError;
 use crate::render::template::Templates;
 use crate::store::{Reader, Store, StoreError};
 
@@ -118,6 +119,15 @@ impl From<StoreError> for Failure {
             StoreError::NotFound { .. } | StoreError::Refused(_) => Self::Refused(error.to_string()),
             transient if transient.is_transient() => Self::Later(transient.to_string()),
             other => Self::Config(other.to_string()),
+        }
+    }
+}
+
+impl From<OrderError> for Failure {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Refused(why) => Self::Refused(why),
+            OrderError::Store(error) => error.into(),
         }
     }
 }

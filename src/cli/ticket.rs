@@ -13,7 +13,7 @@ use crate::desk::decision::{Act, Order};
 use crate::desk::event::{Actor, Event};
 use crate::desk::policy::UnitName;
 use crate::desk::ticket::{Status, Ticket, TicketId};
-use crate::engine::intake::{self, OrderError, Rules};
+use crate::engine::intake::{self, Rules};
 use crate::store::{Direction, EventRow, MailNumber, MessageRow, Reader, TicketFilter, TicketLine};
 
 /// Rows of one history or message list; a ticket with more is stranger than its list is long.
@@ -313,10 +313,7 @@ fn order(config: &Path, number: u64, act: Act) -> Result<(), Failure> {
     let mut store = open_store(&loaded)?;
     let rules = Rules { policy: &loaded.policy, templates: &templates };
     let order = Order { ticket: TicketId(number), by: operator(), act };
-    let decision = intake::order(rules, &mut store, &order, clock::now()).map_err(|error| match error {
-        OrderError::Refused(why) => Failure::Refused(why),
-        OrderError::Store(error) => error.into(),
-    })?;
+    let decision = intake::order(rules, &mut store, &order, clock::now())?;
     if let Some(ticket) = &decision.ticket {
         let unit = ticket.unit.as_ref().map(|unit| format!(", {unit}")).unwrap_or_default();
         print(&format!("ticket {} is {}{unit}", ticket.id, ticket.status))?;

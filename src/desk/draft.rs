@@ -11,6 +11,7 @@ use super::inquiry::Snapshot;
 use super::leg::{Leg, LegState};
 use super::notify;
 use super::policy::{Policy, UnitName};
+use super::probe;
 use super::ticket::{Status, Ticket};
 use super::trail::Reason;
 
@@ -95,6 +96,9 @@ impl<'a> Draft<'a> {
 
     /// Gives the ticket to a unit: a leg is made, or an ended one begins again with the ids that it had.
     pub fn assign(&mut self, actor: &Actor, unit: &UnitName, why: &str) {
+        if self.ticket.probe && self.ticket.unit.is_some() {
+            return self.note(format!("A test goes to no other unit; it would have gone to {unit}, by {why}."));
+        }
         let now = self.now;
         match self.ticket.leg_mut(unit) {
             Some(leg) => {
@@ -119,6 +123,7 @@ impl<'a> Draft<'a> {
 
     /// Turns the facts into mails and closes the decision.
     pub fn finish(mut self, verdict: Verdict, understood: Understood) -> Decision {
+        probe::end_when_over(&mut self);
         let outbound = notify::mails(&mut self);
         self.ticket.changed = self.now;
         Decision { verdict, ticket: Some(self.ticket), events: self.events, outbound, trail: self.trail, understood }

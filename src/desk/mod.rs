@@ -21,6 +21,7 @@ pub mod notify;
 pub mod open;
 pub mod order;
 pub mod policy;
+pub mod probe;
 pub mod recognise;
 pub mod route;
 pub mod speak;

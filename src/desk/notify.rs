@@ -159,6 +159,9 @@ fn to_current_unit(draft: &mut Draft<'_>, template: Template, text: &str, actor:
 
 /// The triaging unit hears of something outside the path of a ticket.
 fn tpm(draft: &mut Draft<'_>, why: &str, mails: &mut Vec<Outbound>) {
+    if draft.ticket.probe {
+        return draft.note(why);
+    }
     let unit = draft.policy.default_unit.clone();
     draft.flag(why);
     let mail = letter::to_unit(draft, &unit, Template::TpmNotice, why, &Actor::Desk);

@@ -87,6 +87,7 @@ fn ticket_of(
         flags: Vec::new(),
         mails_sent: 0,
         legs: Vec::new(),
+        probe: false,
     }
 }
 

@@ -46,6 +46,9 @@ fn open_only(draft: &Draft<'_>) -> Result<(), String> {
 
 fn assign(draft: &mut Draft<'_>, actor: &Actor, unit: &UnitName, text: Option<&str>) -> Result<(), String> {
     open_only(draft)?;
+    if draft.ticket.probe {
+        return Err(format!("ticket {} is a test, it goes to no other unit; close it instead", draft.ticket.id));
+    }
     if !draft.policy.units.contains_key(unit) {
         return Err(format!("unit {unit} does not exist, `unit list` shows those that do"));
     }
@@ -69,6 +72,14 @@ fn assign(draft: &mut Draft<'_>, actor: &Actor, unit: &UnitName, text: Option<&s
 fn close(draft: &mut Draft<'_>, actor: &Actor) -> Result<(), String> {
     match draft.ticket.status {
         Status::Closed => Err(format!("ticket {} is closed already", draft.ticket.id)),
+        status if status.is_open() && draft.ticket.probe => {
+            // The helpdesk is told; with nobody to wait for, the test ends.
+            if let Some(unit) = draft.ticket.unit.clone() {
+                draft.leg_state(&unit, LegState::Withdrawn);
+                draft.fact(actor, Event::Withdrawn { unit });
+            }
+            Ok(())
+        }
         status if status.is_open() => {
             Err(format!("ticket {} is {status}, solve it or give a reason with `--unsolved` first", draft.ticket.id))
         }

@@ -245,6 +245,9 @@ pub struct Ticket {
     pub mails_sent: u32,
     /// Legs in the order of their making.
     pub legs: Vec<Leg>,
+    /// A test ticket of the desk's own: it has no user, and is about one unit.
+    #[serde(default)]
+    pub probe: bool,
 }
 
 impl Ticket {

@@ -104,6 +104,8 @@ pub enum Reason {
     StatusChange { from: Status, to: Status },
     /// The state does not change, and why.
     StatusKept { status: Status, because: String },
+    /// A test ticket has nothing to wait for any more.
+    ProbeOver,
     /// The ticket has ended.
     TicketEnded { ticket: TicketId, status: Status },
     /// The same text came from the same sender in this ticket before.
@@ -135,6 +137,7 @@ impl fmt::Display for Reason {
                 let names: Vec<_> = tickets.iter().map(ToString::to_string).collect();
                 write!(f, "it names several tickets: {}", names.join(", "))
             }
+            Self::ProbeOver => write!(f, "the test is over"),
             Self::NoKey => write!(f, "nothing in it names a ticket"),
             Self::Speaker { actor, proof } => write!(f, "{} ({})", speaker(actor), proven(*proof)),
             Self::AuthenticationFailed => write!(f, "a trusted server saw its authentication fail"),

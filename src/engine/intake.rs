@@ -11,7 +11,8 @@ use crate::desk::decide::decide;
 use crate::desk::decision::{Decision, Order, Outbound, Recipient, Understood, Verdict};
 use crate::desk::inquiry::{Inquiry, Snapshot};
 use crate::desk::order;
-use crate::desk::policy::Policy;
+use crate::desk::policy::{Policy, UnitName};
+use crate::desk::probe;
 use crate::desk::recognise;
 use crate::desk::trail::Reason;
 use crate::engine::delivery::{self, DeadLetter, OutboxSettings};
@@ -262,6 +263,24 @@ pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp)
         let inquiry = Inquiry { tickets: [order.ticket].into(), ..Inquiry::default() };
         let snapshot = batch.look(&inquiry)?;
         match order::decide(&*rules.in_force(batch)?, order, &snapshot, now) {
+            Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    })?;
+    answer.map_err(OrderError::Refused)
+}
+
+/// Opens a test ticket at a unit.
+pub fn probe(
+    rules: Rules<'_>,
+    store: &mut Store,
+    unit: &UnitName,
+    by: &str,
+    now: Timestamp,
+) -> Result<Decision, OrderError> {
+    let answer = store.batch(|batch| {
+        let snapshot = batch.look(&Inquiry::default())?;
+        match probe::open(&*rules.in_force(batch)?, unit, by, &snapshot, now) {
             Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
             Err(refusal) => Ok(Err(refusal)),
         }

@@ -171,12 +171,20 @@ impl Reader {
         })
     }
 
-    /// The store in numbers.
+    /// The latest test ticket of a unit.
+    pub fn last_probe(&self, unit: &UnitName) -> Result<Option<TicketId>, StoreError> {
+        self.ask(|conn| cells::row(conn, sql::PROBE_LAST, [&unit.0], |row| row.number("ticket").map(TicketId)))
+    }
+
+    /// The store in numbers. Tests of units don't count.
     pub fn counts(&self, now: Timestamp) -> Result<Counts, StoreError> {
         let day_ago = now.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
         self.ask(|conn| {
             Ok(Counts {
-                tickets: by_status(|status| count(conn, sql::TICKET_COUNT, [status.words()]))?,
+                tickets: by_status(|status| {
+                    let key = [status.words()];
+                    Ok(count(conn, sql::TICKET_COUNT, key)?.saturating_sub(count(conn, sql::PROBE_COUNT, key)?))
+                })?,
                 outbox: OutboxState::ALL
                     .into_iter()
                     .map(|state| Ok((state, outbox_count(conn, state)?)))
@@ -196,10 +204,13 @@ impl Reader {
         })
     }
 
-    /// A unit's tickets in numbers.
+    /// A unit's tickets in numbers. Tests don't count.
     pub fn unit_counts(&self, unit: &UnitName) -> Result<UnitCounts, StoreError> {
         self.ask(|conn| {
-            let mut by_status = by_status(|status| count(conn, sql::UNIT_COUNT, (&unit.0, status.words())))?;
+            let mut by_status = by_status(|status| {
+                let key = (&unit.0, status.words());
+                Ok(count(conn, sql::UNIT_COUNT, key)?.saturating_sub(count(conn, sql::UNIT_PROBE_COUNT, key)?))
+            })?;
             by_status.retain(|_, count| *count > 0);
             let open = by_status.iter().filter(|(status, _)| status.is_open()).map(|(_, count)| count).sum();
             Ok(UnitCounts { unit: unit.clone(), open, by_status })

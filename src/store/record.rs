@@ -97,6 +97,9 @@ fn write_ticket(conn: &Connection, record: &Record<'_>) -> Result<Option<i64>, F
         }
         put_ticket(conn, sql::TICKET_NEW, id, ticket)?;
     }
+    if let Some(unit) = ticket.unit.as_ref().filter(|_| ticket.probe) {
+        execute(conn, sql::PROBE_SET, (id, &unit.0, ticket.status.words()))?;
+    }
     for (unit, foreign_id) in ticket.foreign_keys() {
         execute(conn, sql::FOREIGN_ID_NEW, (&unit.0, &foreign_id, id))?;
     }

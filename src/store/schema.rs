@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "held_mail", sql: include_str!("migrations/0002_held_mail.sql") },
     Migration { name: "recognised", sql: include_str!("migrations/0003_recognised.sql") },
     Migration { name: "interface", sql: include_str!("migrations/0004_interface.sql") },
+    Migration { name: "probe", sql: include_str!("migrations/0005_probe.sql") },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.

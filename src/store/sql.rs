@@ -63,6 +63,8 @@ statements! {
                       vo = ?8, submitter = ?9, subject = ?10, created = ?11, changed = ?12, whole = ?13 WHERE id = ?1";
     TICKET_NEW = "INSERT INTO ticket (id, status, open, kind, priority, unit, site, vo, submitter, subject, created, \
                   changed, whole) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    PROBE_SET = "INSERT INTO probe (ticket, unit, status) VALUES (?1, ?2, ?3) ON CONFLICT (ticket) DO UPDATE \
+                 SET status = excluded.status";
     MAIL_NEW = "INSERT INTO mail (digest, fingerprint, source, identity, message_id, sender, subject, received, size, \
                 body_print, verdict, ticket, trail, understood) \
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT id FROM ticket WHERE id = ?12), ?13, ?14)";
@@ -79,15 +81,20 @@ statements! {
     EVENT_NEW = "INSERT INTO event (ticket, n, at, actor, event, mail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     RECOGNISED_SET = "INSERT INTO recognised (unit, known, mail) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
                       SET known = excluded.known, mail = excluded.mail";
-    LEG_DELIVERED = "INSERT INTO leg (unit, ticket, delivered) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+    LEG_DELIVERED = "INSERT INTO leg (unit, ticket, delivered) SELECT ?1, ?2, ?3 \
+                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
                      SET delivered = coalesce(delivered, excluded.delivered)";
-    LEG_ANSWERED = "INSERT INTO leg (unit, ticket, answered) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+    LEG_ANSWERED = "INSERT INTO leg (unit, ticket, answered) SELECT ?1, ?2, ?3 \
+                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
                      SET answered = coalesce(answered, excluded.answered)";
-    LEG_ACKNOWLEDGED = "INSERT INTO leg (unit, ticket, acknowledged) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+    LEG_ACKNOWLEDGED = "INSERT INTO leg (unit, ticket, acknowledged) SELECT ?1, ?2, ?3 \
+                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
                      SET acknowledged = coalesce(acknowledged, excluded.acknowledged)";
-    LEG_SOLVED = "INSERT INTO leg (unit, ticket, solved) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+    LEG_SOLVED = "INSERT INTO leg (unit, ticket, solved) SELECT ?1, ?2, ?3 \
+                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
                      SET solved = coalesce(solved, excluded.solved)";
-    LEG_BOUNCED = "INSERT INTO leg (unit, ticket, bounced) VALUES (?1, ?2, ?3) ON CONFLICT (unit, ticket) DO UPDATE \
+    LEG_BOUNCED = "INSERT INTO leg (unit, ticket, bounced) SELECT ?1, ?2, ?3 \
+                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
                      SET bounced = coalesce(bounced, excluded.bounced)";
     INTERFACE_HEARD = "INSERT INTO interface (unit, heard) VALUES (?1, ?2) ON CONFLICT (unit) DO UPDATE \
                        SET heard = excluded.heard";
@@ -158,6 +165,9 @@ statements! {
     LEGS_ACKNOWLEDGED = "SELECT count(*) FROM leg WHERE unit = ?1 AND acknowledged IS NOT NULL";
     LEGS_SOLVED = "SELECT count(*) FROM leg WHERE unit = ?1 AND solved IS NOT NULL";
     LEGS_BOUNCED = "SELECT count(*) FROM leg WHERE unit = ?1 AND bounced IS NOT NULL";
+    PROBE_LAST = "SELECT ticket FROM probe WHERE unit = ?1 ORDER BY ticket DESC LIMIT 1";
+    PROBE_COUNT = "SELECT count(*) FROM probe WHERE status = ?1";
+    UNIT_PROBE_COUNT = "SELECT count(*) FROM probe WHERE unit = ?1 AND status = ?2";
     TICKET_COUNT = "SELECT count(*) FROM ticket WHERE status = ?1";
     UNIT_COUNT = "SELECT count(*) FROM ticket WHERE unit = ?1 AND status = ?2";
 }

@@ -88,6 +88,7 @@ pub fn ticket(id: TicketId) -> Ticket {
         flags: Vec::new(),
         mails_sent: 0,
         legs: Vec::new(),
+        probe: false,
     }
 }
 

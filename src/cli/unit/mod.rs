@@ -2,6 +2,7 @@
 
 mod dialects;
 mod list;
+mod probe;
 mod status;
 
 use std::path::Path;
@@ -21,6 +22,8 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Try a unit's helpdesk with a test ticket, and tell how far the answers came
+    Probe(probe::Args),
     /// Tell how far each unit's helpdesk has come with the desk
     Status {
         #[arg(long)]
@@ -31,6 +34,7 @@ pub enum Action {
 pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
     match action {
         Action::List { json } => list::run(config, *json)?,
+        Action::Probe(args) => probe::run(config, args)?,
         Action::Status { json } => status::run(config, *json)?,
     }
     Ok(ExitCode::SUCCESS)
