@@ -108,6 +108,7 @@ fn words(template: Template, language: Language) -> Words {
             "Mail 12 of ticket 57890 to grid-support@infn.example could not be delivered\n\
              for five days and is given up: 550 5.1.1 mailbox unavailable."
         }
+        Template::Announcement => "Dear ROC_Italy,\n\nfrom Monday on tickets come by mail.",
         Template::RefusalAcknowledged => "This CE is not ours, it belongs to INFN-PADOVA.",
         Template::ReopenedUnit => "The first job ran, the second one fails again with the same error.",
         Template::SolutionAcknowledged => "The disk of the CE was full. Log rotation is repaired.",

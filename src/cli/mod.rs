@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 refused or not found, 2 usage, and of sysexits.h 65 (bad data), 75 (try again), 78 (configuration).
 
+mod announce;
 mod check;
 mod demo;
 mod dialect;
@@ -70,6 +71,8 @@ enum Command {
     /// Look at units
     #[command(subcommand)]
     Unit(unit::Action),
+    /// Mail a text to all units, or to some; each gets it once
+    Announce(announce::Args),
     /// Look at helpdesks' dialects, try them on mails, teach a new one
     #[command(subcommand)]
     Dialect(dialect::Action),
@@ -164,6 +167,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Outbox(action) => outbox::run(config, action),
         Command::Quarantine(action) => quarantine::run(config, action),
         Command::Unit(action) => unit::run(config, action),
+        Command::Announce(args) => announce::run(config, args),
         Command::Dialect(action) => dialect::run(config, action),
         Command::Status(args) => status::run(config, args),
         Command::Demo(args) => demo::run(args),

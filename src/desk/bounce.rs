@@ -99,14 +99,7 @@ pub fn dead_letter(policy: &Policy, snapshot: &Snapshot, mail: Undelivered, now:
         failed(&mut draft, number, letter, report_of(&mail));
         Some(draft.finish(Verdict::Report, Understood { ticket: Some(id), ..Understood::default() }))
     });
-    let mut decision = on_ticket.unwrap_or_else(|| Decision {
-        verdict: Verdict::Report,
-        ticket: None,
-        events: Vec::new(),
-        outbound: Vec::new(),
-        trail: Vec::new(),
-        understood: Understood::default(),
-    });
+    let mut decision = on_ticket.unwrap_or_else(|| Decision::nothing(Verdict::Report));
     decision.outbound.extend(notices);
     Some(decision)
 }

@@ -105,6 +105,12 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// No ticket, no fact, no mail.
+    pub fn nothing(verdict: Verdict) -> Self {
+        let (events, outbound, trail, understood) = (Vec::new(), Vec::new(), Vec::new(), Understood::default());
+        Self { verdict, ticket: None, events, outbound, trail, understood }
+    }
+
     /// Whether it tells more about the dialect of a unit.
     pub fn teaches(&self) -> bool {
         self.events.iter().any(|(_, event)| matches!(event, Event::Recognised { .. }))
@@ -126,6 +132,8 @@ pub enum Recipient {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Template {
+    /// To a unit: what the desk has to say to all of them.
+    Announcement,
     /// To the user: a public comment of the unit or the desk.
     Comment,
     /// To a unit: a public comment of the user or the desk.
@@ -168,7 +176,8 @@ pub enum Template {
 
 impl Template {
     /// Every template.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
+        Self::Announcement,
         Self::Comment,
         Self::CommentUnit,
         Self::Dispatch,
@@ -193,6 +202,7 @@ impl Template {
     /// Name of its file without the ending.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Announcement => "announcement",
             Self::Comment => "comment",
             Self::CommentUnit => "comment-unit",
             Self::Dispatch => "dispatch",

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::desk::bounce;
 use crate::desk::case::Case;
@@ -203,7 +203,7 @@ fn record(
 fn with_letters<T>(rules: Rules<'_>, decision: &Decision, now: Timestamp, then: impl FnOnce(&[Letter<'_>]) -> T) -> T {
     let bytes: Vec<Vec<u8>> = decision.outbound.iter().map(|outbound| written(rules, outbound, now)).collect();
     let pairs = decision.outbound.iter().zip(&bytes);
-    let letters: Vec<Letter<'_>> = pairs.map(|(outbound, bytes)| Letter { outbound, bytes }).collect();
+    let letters: Vec<Letter<'_>> = pairs.map(|(outbound, bytes)| Letter { outbound, bytes, due: now }).collect();
     then(&letters)
 }
 
@@ -223,12 +223,9 @@ fn poison(
 ) -> Result<Outcome, StoreError> {
     let because = "the gateway failed over this mail, please report it with its bytes".to_owned();
     let decision = Decision {
-        verdict: Verdict::Quarantine,
-        ticket: None,
-        events: Vec::new(),
-        outbound: Vec::new(),
         trail: vec![Reason::Quarantined { because }],
         understood: Understood { checked: incoming.checked.clone(), ..Understood::default() },
+        ..Decision::nothing(Verdict::Quarantine)
     };
     let bare;
     let mail = match mail {
@@ -286,6 +283,32 @@ pub fn probe(
         }
     })?;
     answer.map_err(OrderError::Refused)
+}
+
+/// Queues announcements, one each `gap`; those that were queued before are left as they are. When the new ones go out.
+pub fn announce(
+    rules: Rules<'_>,
+    store: &mut Store,
+    letters: &[Outbound],
+    gap: SignedDuration,
+    now: Timestamp,
+) -> Result<Vec<Timestamp>, StoreError> {
+    store.batch(|batch| {
+        let mut queued = Vec::new();
+        let mut due = now;
+        for outbound in letters {
+            if batch.has_letter(outbound)? {
+                continue;
+            }
+            let bytes = written(rules, outbound, now);
+            let letter = Letter { outbound, bytes: &bytes, due };
+            let decision = Decision { outbound: vec![outbound.clone()], ..Decision::nothing(Verdict::Report) };
+            batch.record(&Record { now, taken: None, decision: &decision, letters: &[letter] })?;
+            queued.push(due);
+            due = due.saturating_add(gap).unwrap_or(Timestamp::MAX);
+        }
+        Ok(queued)
+    })
 }
 
 /// Settles an outbox row by what the relay said. Of a mail that was given up the ticket learns, and operators are told,

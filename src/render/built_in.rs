@@ -22,7 +22,7 @@ pub(super) const FILES: &[(Template, Language, &str)] = files! {
         Unsolved "unsolved";
     En "en":
         Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
-        Unsolved "unsolved" CommentUnit "comment-unit" Dispatch "dispatch"
+        Unsolved "unsolved" Announcement "announcement" CommentUnit "comment-unit" Dispatch "dispatch"
         HandoverAcknowledged "handover-acknowledged" LineNotUnderstood "line-not-understood"
         OperatorNotice "operator-notice" RefusalAcknowledged "refusal-acknowledged" ReopenedUnit "reopened-unit"
         SiteCopy "site-copy" SolutionAcknowledged "solution-acknowledged" SolutionTextWanted "solution-text-wanted"

@@ -155,7 +155,7 @@ fn lacks(file: &File, mail: &str) -> Vec<TemplateProblem> {
     let sample = full();
     let mut lacking = Vec::new();
     let tag_on_top = mail.lines().take(TAG_WITHIN).any(|line| line.contains(&sample.tag));
-    if !tag_on_top && file.template != Template::OperatorNotice {
+    if !tag_on_top && !matches!(file.template, Template::Announcement | Template::OperatorNotice) {
         lacking.push((
             format!("`{{{{ tag }}}}` is not in the first {TAG_WITHIN} lines"),
             "put it there: helpdesks that change the subject find their way back by it".to_owned(),
@@ -176,7 +176,8 @@ fn lacks(file: &File, mail: &str) -> Vec<TemplateProblem> {
 fn needs_text(template: Template) -> bool {
     matches!(
         template,
-        Template::Comment
+        Template::Announcement
+            | Template::Comment
             | Template::CommentUnit
             | Template::Dispatch
             | Template::LineNotUnderstood

@@ -3,6 +3,7 @@
 //! PURE, save one file: `folder` reads the templates that an operator keeps beside the configuration. To whom a mail goes
 //! and why is the desk's business; nothing here decides.
 
+pub mod announcement;
 mod built_in;
 mod check;
 pub mod compose;

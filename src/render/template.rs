@@ -102,7 +102,7 @@ fn built_in_files() -> Vec<File> {
 
 /// An engine in which only known fields can be named, tags on lines of their own leave no blank line, and nothing is
 /// escaped: a mail is plain text.
-fn engine() -> Environment<'static> {
+pub(super) fn engine() -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));

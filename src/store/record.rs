@@ -48,6 +48,8 @@ pub struct Taken<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Letter<'a> {
     pub outbound: &'a Outbound,
+    /// From when on it may go out.
+    pub due: Timestamp,
     /// CRLF line ends. These very bytes go out, however often it takes.
     pub bytes: &'a [u8],
 }
@@ -85,6 +87,14 @@ impl Batch<'_> {
                 }
             })
         })?
+    }
+}
+
+impl Batch<'_> {
+    /// Whether a mail was queued before, whatever became of it.
+    pub fn has_letter(&mut self, outbound: &Outbound) -> Result<bool, StoreError> {
+        let key = key_of(outbound);
+        self.call(|conn| Ok(cells::value_or_none::<i64, _>(conn, sql::OUTBOX_BY_KEY, [&key])?.is_some()))
     }
 }
 
@@ -224,6 +234,7 @@ fn write_letter(conn: &Connection, letter: &Letter<'_>, now: Timestamp) -> Resul
         envelope_sender.as_ref().map(Address::as_str),
         template.is_limited(),
         sql_count(letter.bytes.len()),
+        micros(letter.due),
         micros(now),
     ];
     if let Some(id) = cells::value_or_none::<i64, _>(conn, sql::OUTBOX_NEW, values)? {

@@ -102,7 +102,7 @@ statements! {
                         SET failed = excluded.failed, failure = excluded.failure";
     OUTBOX_NEW = "INSERT INTO outbox (key, ticket, number, recipient, address, address_key, template, subject, \
                   message_id, envelope_sender, automatic, size, state, due, created) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?13) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?14) \
                   ON CONFLICT DO NOTHING RETURNING id";
     OUTBOX_BY_KEY = "SELECT id FROM outbox WHERE key = ?1";
     OUTBOX_BYTES_NEW = "INSERT INTO outbox_bytes (outbox, bytes) VALUES (?1, ?2)";

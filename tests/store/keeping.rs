@@ -337,7 +337,7 @@ fn a_mail_out_of_quarantine_is_decided_again_and_may_go_back() {
             let bytes: Vec<_> = decision.outbound.iter().map(bytes_of).collect();
             let pairs = decision.outbound.iter().zip(&bytes);
             let letters: Vec<_> =
-                pairs.map(|(outbound, bytes)| ggus_gateway::store::Letter { outbound, bytes }).collect();
+                pairs.map(|(outbound, bytes)| ggus_gateway::store::Letter { outbound, bytes, due: at(1) }).collect();
             let record = ggus_gateway::store::Record { now: at(minute), taken: None, decision, letters: &letters };
             batch.record_again(number, &record)
         })

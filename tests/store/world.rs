@@ -155,7 +155,7 @@ pub fn keep(
 ) -> Result<Option<MailNumber>, StoreError> {
     let bytes: Vec<Vec<u8>> = decision.outbound.iter().map(bytes_of).collect();
     let letters: Vec<Letter<'_>> =
-        decision.outbound.iter().zip(&bytes).map(|(outbound, bytes)| Letter { outbound, bytes }).collect();
+        decision.outbound.iter().zip(&bytes).map(|(outbound, bytes)| Letter { outbound, bytes, due: now }).collect();
     let mail = n.map(mail);
     let print = n.map(body_print);
     let (identity, raw) = (format!("imap:INBOX:1:{}", n.unwrap_or(0)), n.map(raw).unwrap_or_default());

@@ -13,7 +13,7 @@ use clap::Subcommand;
 use super::Failure;
 
 pub use dialects::notes;
-pub use status::failures;
+pub use status::{failures, stage};
 
 #[derive(Debug, Subcommand)]
 pub enum Action {
