@@ -18,6 +18,7 @@ use ggus_gateway::desk::decision::{Act, Decision, Order, Outbound};
 use ggus_gateway::desk::policy::UnitName;
 use ggus_gateway::desk::ticket::TicketId;
 use ggus_gateway::engine::intake::{self, Rules};
+use ggus_gateway::engine::units;
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
 use ggus_gateway::store::Store;
@@ -107,7 +108,7 @@ impl World {
     fn order(&mut self, command: &str) -> Result<(), String> {
         let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
         if let Some(unit) = command.strip_prefix("probe ") {
-            let decision = intake::probe(rules, &mut self.store, &unit.into(), "olga", self.now);
+            let decision = units::probe(rules, &mut self.store, &unit.into(), "olga", self.now);
             self.remember(decision.map_err(|error| error.to_string())?);
             return Ok(());
         }

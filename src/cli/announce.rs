@@ -14,6 +14,7 @@ use crate::desk::decision::Outbound;
 use crate::desk::policy::{Policy, Unit};
 use crate::desk::stage::Stage;
 use crate::engine::intake::{self, Rules};
+use crate::engine::units;
 use crate::render::announcement::Announcement;
 use crate::store::{Reader, Store};
 
@@ -75,7 +76,7 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         return dry_run(rules, &mut store, &letters);
     }
     let gap = SignedDuration::from_millis(60_000 / i64::from(args.per_minute));
-    let queued = intake::announce(rules, &mut store, &letters, gap, clock::now())?;
+    let queued = units::announce(rules, &mut store, &letters, gap, clock::now())?;
     let had = letters.len() - queued.len();
     if let Some(last) = queued.last() {
         let mails = count(queued.len() as u64, "mail");

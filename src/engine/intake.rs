@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::desk::bounce;
 use crate::desk::case::Case;
@@ -11,8 +11,7 @@ use crate::desk::decide::decide;
 use crate::desk::decision::{Decision, Order, Outbound, Recipient, Understood, Verdict};
 use crate::desk::inquiry::{Inquiry, Snapshot};
 use crate::desk::order;
-use crate::desk::policy::{Policy, UnitName};
-use crate::desk::probe;
+use crate::desk::policy::Policy;
 use crate::desk::recognise;
 use crate::desk::trail::Reason;
 use crate::engine::delivery::{self, DeadLetter, OutboxSettings};
@@ -32,7 +31,7 @@ pub struct Rules<'a> {
 
 impl<'a> Rules<'a> {
     /// The policy with the dialects that the desk has recognised so far.
-    fn in_force(&self, batch: &Batch<'_>) -> Result<Cow<'a, Policy>, StoreError> {
+    pub(super) fn in_force(&self, batch: &Batch<'_>) -> Result<Cow<'a, Policy>, StoreError> {
         Ok(recognise::in_force(self.policy, &batch.reader().recognised()?))
     }
 }
@@ -189,7 +188,8 @@ fn taken<'a>(incoming: &'a Incoming, mail: &'a Mail, body_print: Option<&'a Dige
     }
 }
 
-fn record(
+/// Composes the mails of a decision and keeps all of it.
+pub(super) fn record(
     rules: Rules<'_>,
     batch: &mut Batch<'_>,
     taken: Option<Taken<'_>>,
@@ -259,56 +259,13 @@ pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp)
     let answer = store.batch(|batch| {
         let inquiry = Inquiry { tickets: [order.ticket].into(), ..Inquiry::default() };
         let snapshot = batch.look(&inquiry)?;
-        match order::decide(&*rules.in_force(batch)?, order, &snapshot, now) {
+        let policy = rules.in_force(batch)?;
+        match order::decide(&policy, order, &snapshot, now) {
             Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
             Err(refusal) => Ok(Err(refusal)),
         }
     })?;
     answer.map_err(OrderError::Refused)
-}
-
-/// Opens a test ticket at a unit.
-pub fn probe(
-    rules: Rules<'_>,
-    store: &mut Store,
-    unit: &UnitName,
-    by: &str,
-    now: Timestamp,
-) -> Result<Decision, OrderError> {
-    let answer = store.batch(|batch| {
-        let snapshot = batch.look(&Inquiry::default())?;
-        match probe::open(&*rules.in_force(batch)?, unit, by, &snapshot, now) {
-            Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
-            Err(refusal) => Ok(Err(refusal)),
-        }
-    })?;
-    answer.map_err(OrderError::Refused)
-}
-
-/// Queues announcements, one each `gap`; those that were queued before are left as they are. When the new ones go out.
-pub fn announce(
-    rules: Rules<'_>,
-    store: &mut Store,
-    letters: &[Outbound],
-    gap: SignedDuration,
-    now: Timestamp,
-) -> Result<Vec<Timestamp>, StoreError> {
-    store.batch(|batch| {
-        let mut queued = Vec::new();
-        let mut due = now;
-        for outbound in letters {
-            if batch.has_letter(outbound)? {
-                continue;
-            }
-            let bytes = written(rules, outbound, now);
-            let letter = Letter { outbound, bytes: &bytes, due };
-            let decision = Decision { outbound: vec![outbound.clone()], ..Decision::nothing(Verdict::Report) };
-            batch.record(&Record { now, taken: None, decision: &decision, letters: &[letter] })?;
-            queued.push(due);
-            due = due.saturating_add(gap).unwrap_or(Timestamp::MAX);
-        }
-        Ok(queued)
-    })
 }
 
 /// Settles an outbox row by what the relay said. Of a mail that was given up the ticket learns, and operators are told,
@@ -337,7 +294,8 @@ fn bury(rules: Rules<'_>, batch: &mut Batch<'_>, dead: &DeadLetter, now: Timesta
         ..Inquiry::default()
     };
     let snapshot = batch.look(&inquiry)?;
-    match bounce::dead_letter(&*rules.in_force(batch)?, &snapshot, dead.into(), now) {
+    let policy = rules.in_force(batch)?;
+    match bounce::dead_letter(&policy, &snapshot, dead.into(), now) {
         Some(decision) => record(rules, batch, None, &decision, now),
         None => Ok(()),
     }
@@ -359,7 +317,8 @@ pub fn retry(
         mail.checked = kept.understood.checked;
         // The mail itself is in the store: it must not be taken for its own repeat.
         let anew = |inquiry| Inquiry { digest: None, fingerprint: None, body_print: None, ..inquiry };
-        let Decided { decision, .. } = decide_about(&*rules.in_force(batch)?, batch, &mail, now, anew)?;
+        let policy = rules.in_force(batch)?;
+        let Decided { decision, .. } = decide_about(&policy, batch, &mail, now, anew)?;
         batch.quarantine_resolve(number, Resolution::Retried, by, now)?;
         with_letters(rules, &decision, now, |letters| {
             batch.record_again(number, &Record { now, taken: None, decision: &decision, letters })

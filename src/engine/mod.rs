@@ -7,3 +7,4 @@
 pub mod delivery;
 pub mod intake;
 mod pace;
+pub mod units;

@@ -14,6 +14,7 @@ use crate::desk::event::{Actor, Event};
 use crate::desk::policy::UnitName;
 use crate::desk::ticket::{Status, TicketId};
 use crate::engine::intake::{self, Rules};
+use crate::engine::units;
 use crate::store::{Direction, OutboxFilter, OutboxState, Reader};
 
 /// How often `--wait` looks.
@@ -80,7 +81,7 @@ fn start(config: &Path, unit: &UnitName) -> Result<(), Failure> {
         let order = Order { ticket: ticket.id, by: operator(), act: Act::Close };
         intake::order(rules, &mut store, &order, now)?;
     }
-    intake::probe(rules, &mut store, unit, &operator(), now)?;
+    units::probe(rules, &mut store, unit, &operator(), now)?;
     Ok(())
 }
 
