@@ -136,9 +136,14 @@ fn meaning(number: usize, rule: &Rule) -> Vec<String> {
 }
 
 fn texts(text: &Text) -> Vec<String> {
-    let Text { cut, cut_above, cut_below, tag_in_body } = text;
+    let Text { cut, cut_to, cut_above, cut_below, tag_in_body } = text;
     let mut lines = Vec::new();
-    for (what, patterns) in [("", cut), ("all down to the line  ", cut_above), ("all from the line  ", cut_below)] {
+    for (what, patterns) in [
+        ("", cut),
+        ("all up to and with  ", cut_to),
+        ("all down to the line  ", cut_above),
+        ("all from the line  ", cut_below),
+    ] {
         lines.extend(patterns.iter().map(|pattern| format!("{what}{pattern}")));
     }
     lines.extend(tag_in_body.then(|| "(it strips subjects, so the desk's tag in a text counts)".to_owned()));
