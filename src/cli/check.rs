@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::backup::contents;
 use super::{Failure, load, print, unit};
 use crate::config::Loaded;
 use crate::desk::recognise;
@@ -14,6 +15,9 @@ pub struct Args {
     /// Log in at every source and at the relay
     #[arg(long)]
     online: bool,
+    /// Read the whole store and compare every index with its table; the gateway may run meanwhile
+    #[arg(long)]
+    store: bool,
 }
 
 pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
@@ -32,6 +36,11 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         plant.sources.len()
     ))?;
     units(&loaded)?;
+    if args.store {
+        let reader = Reader::open(&plant.store)?;
+        reader.check_integrity()?;
+        print(&format!("{}: sound, {}", plant.store.display(), contents(&reader)?))?;
+    }
     if !args.online {
         return Ok(ExitCode::SUCCESS);
     }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 refused or not found, 2 usage, and of sysexits.h 65 (bad data), 75 (try again), 78 (configuration).
 
 mod announce;
+mod backup;
 mod check;
 mod demo;
 mod dialect;
@@ -76,6 +77,10 @@ enum Command {
     /// Look at helpdesks' dialects, try them on mails, teach a new one
     #[command(subcommand)]
     Dialect(dialect::Action),
+    /// Copy the store while the gateway runs
+    Backup(backup::BackupArgs),
+    /// Put a copy back in the store's place
+    Restore(backup::RestoreArgs),
     /// Tell in one screen whether all is well
     Status(status::Args),
     /// Play a whole ticket on a throw-away desk, with no server at all
@@ -169,6 +174,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Unit(action) => unit::run(config, action),
         Command::Announce(args) => announce::run(config, args),
         Command::Dialect(action) => dialect::run(config, action),
+        Command::Backup(args) => backup::backup(config, args),
+        Command::Restore(args) => backup::restore(config, args),
         Command::Status(args) => status::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Manual(args) => manual::run(args),

@@ -55,7 +55,7 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
 }
 
 /// One gateway for one store: the lock is held as long as the file is open, and goes with the process.
-fn alone(store: &Path) -> Result<File, Failure> {
+pub(super) fn alone(store: &Path) -> Result<File, Failure> {
     let path = store.with_extension("lock");
     let shown = path.display();
     let file = File::create(&path).map_err(|error| {

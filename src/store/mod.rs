@@ -15,6 +15,7 @@
 
 mod batch;
 mod cells;
+mod copy;
 mod error;
 mod interface;
 mod lines;
@@ -30,6 +31,7 @@ use std::fmt;
 use std::path::Path;
 
 pub use batch::Batch;
+pub use copy::restore;
 pub use error::StoreError;
 pub use interface::{Failing, Interface};
 pub use outbox::Settlement;

@@ -2,6 +2,7 @@
 //! ever be one, begins by passing this.
 
 mod batches;
+mod copies;
 mod crashes;
 mod files;
 mod keeping;
