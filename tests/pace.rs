@@ -49,7 +49,7 @@ impl World {
                 "From: u{n}@uni.example\r\nSubject: CE {n}\r\nMessage-ID: <{n}@uni>\r\n\r\nSITE: {site}\r\n\r\nHelp {n}.\r\n"
             );
             let (identity, raw) = (n.to_string(), raw.into_bytes());
-            let incoming = Incoming { source: "test".into(), identity, recipients: Vec::new(), raw };
+            let incoming = Incoming::new("test", identity, raw);
             let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
             intake::take(rules, &mut self.store, &[incoming], self.now).unwrap();
         }
