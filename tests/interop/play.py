@@ -163,8 +163,8 @@ class Play:
         self.write(self.answer(self.solution, "It fails as before."))
         until("the gateway's ticket is open again", lambda: self.gateway.ticket()["status"] == "reopened")
         self.arrives("It fails as before.")
-        if not self.helpdesk.is_open(self.id):
-            raise Failure("the helpdesk's ticket is still closed")
+        if self.helpdesk.is_open(self.id) != self.helpdesk.news_reopen:
+            raise Failure("the helpdesk's ticket should be open now" if self.helpdesk.news_reopen else "it is open")
 
     def counted(self):
         world, helpdesk = self.world, self.helpdesk

@@ -33,6 +33,8 @@ class Helpdesk:
     says = ("acknowledgement", "comment", "solution")
     hears = ("dispatch", "reply", "solution acknowledged", "reopened")
     tells = ("receipt", "comment", "solution", "reopened")
+    # Whether news of the user opens its closed ticket; else the staff reads them in it and does that.
+    news_reopen = True
 
     def __init__(self, folder):
         self.folder = folder
@@ -86,7 +88,7 @@ class Helpdesk:
 
     def run(self, *command, stdin="", **options):
         """A command of the helpdesk, as its own user."""
-        as_user = {"user": USER, "group": GROUP, "extra_groups": [], "cwd": self.folder}
+        as_user = {"user": USER, "group": GROUP, "extra_groups": [], "cwd": options.pop("cwd", self.folder)}
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder), "LC_ALL": "C.UTF-8"}
         environment |= options.pop("env", {})
         command = list(map(str, command))
@@ -94,7 +96,7 @@ class Helpdesk:
             command, input=stdin, capture_output=True, text=True, check=False, env=environment, **as_user, **options
         )
         if done.returncode:
-            raise Failure(f"{self.name}: {shlex.join(command)}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise Failure(f"{self.name}: {shlex.join(command)}: {done.stdout[-2000:]}{done.stderr[:2000]}")
         return done.stdout
 
     def make_folder(self, name):
