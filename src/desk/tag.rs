@@ -138,11 +138,22 @@ fn id_text(ticket: TicketId, number: u32) -> String {
 ///
 /// The domain is not looked at: some relays rewrite it and keep the left side.
 pub fn read_message_id(desk: &Desk, id: &MessageId) -> Option<(TicketId, u32)> {
+    let (ticket, number, hash) = take_apart(id)?;
+    desk.keys.matches(hash, &id_text(ticket, number)).then_some((ticket, number))
+}
+
+/// Whether a Message-ID has the form of those that a desk makes, this one or another. It tells what a mail may be, and is
+/// no key.
+pub fn is_of_a_desk(id: &MessageId) -> bool {
+    let is_hash = |hash: &str| hash.len() == TOKEN_BYTES * 8 / 5 && hash.bytes().all(|b| b.is_ascii_alphanumeric());
+    take_apart(id).is_some_and(|(_, _, hash)| is_hash(hash))
+}
+
+fn take_apart(id: &MessageId) -> Option<(TicketId, u32, &str)> {
     let (left, _) = id.as_str().split_once('@')?;
     let (ticket, rest) = left.split_once('.')?;
     let (number, hash) = rest.split_once('.')?;
-    let (ticket, number) = (TicketId(ticket.parse().ok()?), number.parse().ok()?);
-    desk.keys.matches(hash, &id_text(ticket, number)).then_some((ticket, number))
+    Some((TicketId(ticket.parse().ok()?), number.parse().ok()?, hash))
 }
 
 /// The ticket in a Message-ID that has the form of the desk's, where its secret is not known: anybody could have written

@@ -74,7 +74,7 @@ fn under(mark: &str, lines: Vec<String>) -> Vec<String> {
 
 /// A line for each thing that must hold.
 fn conditions(when: &When) -> Vec<String> {
-    let When { header, no_header, subject, text, whole, message_id, wordless, any } = when;
+    let When { header, no_header, subject, text, whole, message_id, wordless, returned, answers_desk, any } = when;
     let mut lines = Vec::new();
     for (name, given) in header {
         lines.extend(matching(&format!("header {name}"), given));
@@ -85,6 +85,8 @@ fn conditions(when: &When) -> Vec<String> {
         lines.extend(given.iter().flat_map(|given| matching(part, given)));
     }
     lines.extend(wordless.then(|| "nothing is left of the newest text without boilerplate".to_owned()));
+    lines.extend(returned.then(|| "Message-ID  one of a desk's: its own mail comes back".to_owned()));
+    lines.extend(answers_desk.then(|| "In-Reply-To  a mail of a desk".to_owned()));
     let marks = std::iter::once("either").chain(std::iter::repeat("or    "));
     lines.extend(any.iter().zip(marks).flat_map(|(one, mark)| under(mark, conditions(one))));
     lines
@@ -119,7 +121,7 @@ fn meanings(rules: &[Rule]) -> Vec<String> {
 }
 
 fn meaning(number: usize, rule: &Rule) -> Vec<String> {
-    let Rule { name, kind, when, unless, internal, solution, solution_after, solution_until } = rule;
+    let Rule { name, kind, when, unless, internal, solution, solution_after, solution_until, tag_in_body } = rule;
     let internal = if *internal { ", internal: sent on to nobody" } else { "" };
     let mut lines = vec![format!("{number:2}. {name}: {}{internal}", kind.word())];
     lines.extend(under("      ", conditions(when)));
@@ -129,8 +131,10 @@ fn meaning(number: usize, rule: &Rule) -> Vec<String> {
     }
     let bounds = [("behind", solution_after), ("before", solution_until)];
     for (where_, bound) in bounds {
-        lines.extend(bound.iter().map(|bound| format!("        the solution stands {where_} the line  {bound}")));
+        let bounds = bound.iter().flat_map(Patterns::iter);
+        lines.extend(bounds.map(|bound| format!("        the solution stands {where_} the line  {bound}")));
     }
+    lines.extend(tag_in_body.then(|| "        the desk's tag in its text counts".to_owned()));
     lines.push(String::new());
     lines
 }

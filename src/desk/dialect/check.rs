@@ -80,7 +80,7 @@ impl Checker<'_, '_, '_> {
             self.source.problem(key, "internal", "only a comment is internal", hint);
         }
         for (name, bound) in [("solution_after", &rule.solution_after), ("solution_until", &rule.solution_until)] {
-            if let Some(source) = bound {
+            for source in bound.iter().flat_map(Patterns::iter) {
                 self.pattern(&format!("{key}.{name}"), source);
             }
         }
@@ -196,5 +196,5 @@ fn says_something(when: &When) -> bool {
     };
     let alternatives = !when.any.is_empty() && when.any.iter().all(says_something);
     let words = when.subject.is_some() || when.text.is_some() || when.whole.is_some() || when.message_id.is_some();
-    words || alternatives || when.header.keys().any(|name| !is_mark(name))
+    words || when.returned || alternatives || when.header.keys().any(|name| !is_mark(name))
 }

@@ -64,6 +64,12 @@ pub struct When {
     /// Nothing is left of the newest text without boilerplate.
     #[serde(default)]
     pub wordless: bool,
+    /// Its Message-ID is one of a desk's: what the desk sent comes back.
+    #[serde(default)]
+    pub returned: bool,
+    /// It answers (`In-Reply-To`) a mail of a desk.
+    #[serde(default)]
+    pub answers_desk: bool,
     /// One of these holds.
     #[serde(default)]
     pub any: Vec<When>,
@@ -146,9 +152,12 @@ pub struct Rule {
     #[serde(default)]
     pub solution: SolutionText,
     /// Where the solution's text begins: the line behind the first that matches.
-    pub solution_after: Option<String>,
+    pub solution_after: Option<Patterns>,
     /// And ends: before the first line that matches.
-    pub solution_until: Option<String>,
+    pub solution_until: Option<Patterns>,
+    /// The desk's tag in the text counts, since such a mail names its ticket nowhere else.
+    #[serde(default)]
+    pub tag_in_body: bool,
 }
 
 /// What is taken out of the text.

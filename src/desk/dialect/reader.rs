@@ -9,7 +9,7 @@ use regex::{Captures, Regex};
 use super::check::Compiled;
 use super::file::{File, Patterns, Place, Rule, SolutionText, When};
 use super::{Parameters, Reading};
-use crate::desk::tag::normalise;
+use crate::desk::tag::{self, normalise};
 use crate::mail::Mail;
 
 /// Characters of a subject or header that are looked at.
@@ -105,6 +105,7 @@ impl Reader {
             internal: rule.internal,
             solution: self.solution(rule, &view.whole),
             last_public: rule.solution == SolutionText::LastPublic,
+            tag_in_body: rule.tag_in_body || undecided.tag_in_body,
             values,
             ..undecided
         }
@@ -128,6 +129,8 @@ impl Reader {
             && matches(&when.text, &view.newest)
             && matches(&when.whole, &view.whole)
             && (!when.wordless || view.wordless)
+            && (!when.returned || mail.message_id.iter().any(tag::is_of_a_desk))
+            && (!when.answers_desk || mail.in_reply_to.iter().any(tag::is_of_a_desk))
             && when.no_header.iter().all(|name| mail.header(name).is_none())
             && when.header.iter().all(|(name, patterns)| {
                 let mut values = mail.headers_named(name).take(MATCHES);
@@ -181,31 +184,34 @@ impl Reader {
     }
 
     fn solution(&self, rule: &Rule, text: &str) -> Option<String> {
-        let after = self.patterns.get(rule.solution_after.as_ref()?)?;
-        let until = rule.solution_until.as_ref().and_then(|source| self.patterns.get(source));
-        let lines = text.lines().skip_while(|line| !after.is_match(line)).skip(1);
-        let kept: Vec<&str> = lines.take_while(|line| until.is_none_or(|until| !until.is_match(line))).collect();
+        let hits =
+            |patterns: &Patterns, text: &str| self.compiled(patterns.iter()).any(|pattern| pattern.is_match(text));
+        let after = rule.solution_after.as_ref()?;
+        let ends = |text: &str| rule.solution_until.as_ref().is_some_and(|until| hits(until, text));
+        let lines = text.lines().skip_while(|text| !hits(after, line(text))).skip(1);
+        let kept: Vec<&str> = lines.take_while(|text| !ends(line(text))).collect();
         Some(kept.join("\n").trim().to_owned()).filter(|text| !text.is_empty())
     }
 
     /// The text without what the system wraps around it.
     fn without_boilerplate(&self, newest: &str) -> String {
         let cuts = &self.file.text;
-        let bare = self.compiled(&cuts.cut).fold(newest.to_owned(), |text, pattern| {
+        let bare = self.compiled(cuts.cut.iter()).fold(newest.to_owned(), |text, pattern| {
             if pattern.is_match(&text) { pattern.replace_all(&text, "").into_owned() } else { text }
         });
-        let begin =
-            self.compiled(&cuts.cut_to).find_map(|pattern| Some(pattern.find(&bare)?.end())).unwrap_or_default();
-        let hits = |sources: &[String], text: &str| self.compiled(sources).any(|pattern| pattern.is_match(line(text)));
-        let lines: Vec<&str> = bare[begin..].lines().collect();
-        let start = lines.iter().rposition(|line| hits(&cuts.cut_above, line)).map_or(0, |at| at + 1);
-        let rest = &lines[start..];
-        let end = rest.iter().position(|line| hits(&cuts.cut_below, line)).unwrap_or(rest.len());
-        rest[..end].join("\n").trim().to_owned()
+        let to = self.compiled(cuts.cut_to.iter()).find_map(|pattern| Some(pattern.find(&bare)?.end()));
+        let bare = &bare[to.unwrap_or_default()..];
+        let behind = |at: usize| bare[at..].find('\n').map_or(bare.len(), |end| at + end + 1);
+        let above = self.compiled(cuts.cut_above.iter()).filter_map(|pattern| pattern.find_iter(bare).last());
+        let rest = &bare[above.map(|found| behind(found.end())).max().unwrap_or_default()..];
+        let below = self.compiled(cuts.cut_below.iter()).filter_map(|pattern| pattern.find(rest));
+        let end = below.map(|found| found.start()).min().unwrap_or(rest.len());
+        let kept = if end < rest.len() { &rest[..rest[..end].rfind('\n').unwrap_or_default()] } else { rest };
+        kept.trim().to_owned()
     }
 
-    fn compiled(&self, sources: &[String]) -> impl Iterator<Item = &Regex> {
-        sources.iter().filter_map(|source| self.patterns.get(source))
+    fn compiled<'a>(&'a self, sources: impl Iterator<Item = &'a String>) -> impl Iterator<Item = &'a Regex> {
+        sources.filter_map(|source| self.patterns.get(source))
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Dialect, Kind, Parameters, Reading};
 use crate::mail::{Mail, reply};
 
-/// What a sample must mean: `x.toml` beside `x.eml`. What is not said must not be found, save rule and text.
+/// What a sample must mean: `x.toml` beside `x.eml`. What is not said must not be found, save rule, text and solution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expectation {
@@ -20,6 +20,11 @@ pub struct Expectation {
     pub last_public: bool,
     /// The text for people must contain this; an empty string: there is none.
     pub text: Option<String>,
+    /// None of these may be in what people see, text or solution.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
+    /// The solution that stands apart from the text; an empty string: there is none.
+    pub solution: Option<String>,
     /// What the unit gives for its dialect.
     #[serde(default, skip_serializing_if = "Parameters::is_empty")]
     pub parameters: Parameters,
@@ -59,6 +64,8 @@ impl Expectation {
             internal: reading.internal,
             last_public: reading.last_public,
             text: Some(reading.text.lines().next().unwrap_or_default().trim().to_owned()),
+            hidden: Vec::new(),
+            solution: reading.solution.clone(),
             parameters: Parameters::new(),
         }
     }
@@ -82,7 +89,24 @@ impl Expectation {
         ];
         let unlike = fields.into_iter().filter(|(_, expected, found)| expected != found);
         let unlike = unlike.map(|(field, expected, found)| Difference { field, expected, found });
-        unlike.chain(self.other_text(&reading.text)).collect()
+        unlike
+            .chain(self.other_text(&reading.text))
+            .chain(self.other_solution(reading))
+            .chain(self.seen(reading))
+            .collect()
+    }
+
+    fn other_solution(&self, reading: &Reading) -> Option<Difference> {
+        let expected = self.solution.as_deref()?;
+        let found = reading.solution.as_deref().unwrap_or_default();
+        let told = |solution: &str| if solution.is_empty() { "none".to_owned() } else { format!("{solution:?}") };
+        (expected != found).then(|| Difference { field: "solution", expected: told(expected), found: told(found) })
+    }
+
+    fn seen(&self, reading: &Reading) -> Option<Difference> {
+        let texts = [Some(&reading.text), reading.solution.as_ref()];
+        let seen = texts.into_iter().flatten().find(|text| self.hidden.iter().any(|hidden| text.contains(hidden)))?;
+        Some(Difference { field: "hidden", expected: format!("none of {:?}", self.hidden), found: format!("{seen:?}") })
     }
 
     fn other_text(&self, found: &str) -> Option<Difference> {

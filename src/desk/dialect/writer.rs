@@ -69,12 +69,15 @@ fn read_as_ids(reader: &Reader, title: &str, parameters: &Parameters) -> Vec<Ran
     hits
 }
 
-/// The least conspicuous first: a blank before the number, a blank behind the bracket, round brackets and no number sign.
-fn ways_to_break(tag: &str) -> [String; 3] {
+/// The least conspicuous first: a blank before the number, a blank behind the bracket, round brackets and no number sign, a
+/// hyphen in the middle.
+fn ways_to_break(tag: &str) -> [String; 4] {
     let number = tag.find(|c: char| c.is_ascii_digit()).unwrap_or(tag.len());
     let bracket = tag.find(['[', '(']).map_or(0, |at| at + 1);
     let round = tag.replace('[', "(").replace(']', ")").replace('#', "no. ").replace('=', " ");
-    [format!("{} {}", &tag[..number], &tag[number..]), format!("{} {}", &tag[..bracket], &tag[bracket..]), round]
+    let middle = tag.char_indices().nth(tag.chars().count() / 2).map_or(0, |(at, _)| at);
+    let apart = |at: usize, by: &str| format!("{}{by}{}", &tag[..at], &tag[at..]);
+    [apart(number, " "), apart(bracket, " "), round, apart(middle, "-")]
 }
 
 /// Takes out every string in which this helpdesk's id stands in its own tag. Where it is not known which tags are its
@@ -125,6 +128,7 @@ mod tests {
             (r"#[0-9A-Za-z]{1,20}", "no #12 #ab"),
             (r"^\[ ?[a-z]{1,20}\d{0,10} ?\]", "[issue12] x"),
             (r"\[[^\[\]]{1,80}\] ?$", "x [status=resolved]"),
+            (r"(?i)autoreply", "no AutoReply comes"),
         ] {
             let dialect = dialect(&format!("reads_as_id = ['{pattern}']"));
             let defused = dialect.defuse(title, &Parameters::new());
