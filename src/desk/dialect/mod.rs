@@ -171,8 +171,9 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 20] = [
+pub const FILES: [(&str, &str); 22] = [
     ("bugzilla", include_str!("../../../config/dialects/bugzilla.toml")),
+    ("django-helpdesk", include_str!("../../../config/dialects/django-helpdesk.toml")),
     ("footprints", include_str!("../../../config/dialects/footprints.toml")),
     ("freescout", include_str!("../../../config/dialects/freescout.toml")),
     ("freshdesk", include_str!("../../../config/dialects/freshdesk.toml")),
@@ -186,6 +187,7 @@ pub const FILES: [(&str, &str); 20] = [
     ("plain", include_str!("../../../config/dialects/plain.toml")),
     ("redmine", include_str!("../../../config/dialects/redmine.toml")),
     ("remedy", include_str!("../../../config/dialects/remedy.toml")),
+    ("roundup", include_str!("../../../config/dialects/roundup.toml")),
     ("rt", include_str!("../../../config/dialects/rt.toml")),
     ("salesforce", include_str!("../../../config/dialects/salesforce.toml")),
     ("servicenow", include_str!("../../../config/dialects/servicenow.toml")),
