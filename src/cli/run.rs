@@ -6,10 +6,8 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use super::{Failure, load, open_store};
-use crate::config::{LogFormat, LogSettings};
 use crate::daemon;
 use crate::source::Stay;
 
@@ -26,7 +24,7 @@ pub struct Args {
 
 pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let (loaded, templates) = load(config)?;
-    log_to_stderr(&loaded.plant.log)?;
+    daemon::log::start(&loaded.plant.log, std::env::var("RUST_LOG").ok()).map_err(Failure::Config)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -87,16 +85,4 @@ async fn wait_for_signal() {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
-}
-
-fn log_to_stderr(settings: &LogSettings) -> Result<(), Failure> {
-    let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| settings.level.clone());
-    let filter = EnvFilter::try_new(&filter)
-        .map_err(|error| Failure::Config(format!("log.level {filter:?} is no filter ({error}); write \"info\"")))?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    match settings.format {
-        LogFormat::Text => lines.with_ansi(false).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
-    }
-    Ok(())
 }

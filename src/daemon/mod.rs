@@ -5,6 +5,7 @@
 //! durable, couriers finish the mail in their hands, and what is left in the outbox waits for the next start.
 
 pub mod clock;
+pub mod log;
 mod outbox;
 mod worker;
 
