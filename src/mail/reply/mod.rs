@@ -143,7 +143,7 @@ impl Plan {
             }
             None => {
                 // A rule on top of "Reply above this line" is no word.
-                self.has_words |= lines[at].text.contains(char::is_alphanumeric);
+                self.has_words |= !lines[at].text.trim().chars().all(|c| "-–—_=*~ ".contains(c));
                 self.push(Kind::Own, at, at + 1)
             }
         }
@@ -211,7 +211,9 @@ impl Plan {
             if last.kind != Kind::Own {
                 continue;
             }
-            let end = last.from + signature::text_end(&lines[last.from..last.to]);
+            let is_words = |piece: &Piece| matches!(piece.kind, Kind::Own | Kind::Quote);
+            let below_words = self.pieces.iter().any(is_words);
+            let end = last.from + signature::text_end(&lines[last.from..last.to], below_words);
             if lines[end..last.to].iter().any(|line| !line.is_blank()) {
                 fates[end..last.to].fill(Fate::Signature);
             }

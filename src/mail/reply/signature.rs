@@ -13,9 +13,10 @@ const LONGEST_DISCLAIMER: usize = 6_000;
 /// Kinds of footers that may stand one below the other.
 const MOST_FOOTERS: usize = 6;
 
-/// Number of lines of the text proper; what follows is signature, footer or blank.
-pub(super) fn text_end(lines: &[Line]) -> usize {
-    let mut end = filled_end(&lines[..signature_mark(lines)]);
+/// Number of lines of the text proper; what follows is signature, footer or blank. `below_words`: these lines stand
+/// below others that a person wrote or quoted.
+pub(super) fn text_end(lines: &[Line], below_words: bool) -> usize {
+    let mut end = filled_end(&lines[..signature_mark(lines, below_words)]);
     for _ in 0..MOST_FOOTERS {
         let before = end;
         end = without_last_lines(&lines[..end]);
@@ -33,9 +34,9 @@ fn filled_end(lines: &[Line]) -> usize {
 }
 
 /// The first `--`, `__` or lone dash that few enough lines follow. A rule of underscores on top of all words ends nothing.
-fn signature_mark(lines: &[Line]) -> usize {
+fn signature_mark(lines: &[Line], below_words: bool) -> usize {
     let mut following = lines.iter().filter(|line| !line.is_blank()).count();
-    let mut words = false;
+    let mut words = below_words;
     for (at, line) in lines.iter().enumerate() {
         words |= line.text.contains(char::is_alphanumeric);
         following -= usize::from(!line.is_blank());
@@ -143,7 +144,7 @@ mod tests {
 
     fn kept(text: &str) -> String {
         let lines = lines(text);
-        lines[..text_end(&lines)].iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
+        lines[..text_end(&lines, false)].iter().map(|line| line.text).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
