@@ -28,6 +28,11 @@ pub fn start(settings: &LogSettings, filter: Option<String>) -> Result<(), Strin
     let filter = filter.unwrap_or_else(|| settings.level.clone());
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| format!("log.level {filter:?} is no filter ({error}); write \"info\""))?;
+    // What it traces are whole conversations: passwords and mails.
+    let filter = match "async_imap::imap_stream=warn".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(error) => return Err(format!("the log can't be kept clear of passwords ({error}); please report this")),
+    };
     let lines = Lines { format: settings.format, mask: settings.mask_addresses };
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).event_format(lines).init();
     std::panic::set_hook(Box::new(|panic| {
