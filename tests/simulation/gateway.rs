@@ -168,12 +168,8 @@ impl Gateway {
 
     pub fn take(&mut self, mails: &[Lying], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
         let (domain, validity) = (self.plant.domain, self.mailbox.validity);
-        let incoming = |mail: &Lying| Incoming {
-            source: "support".to_owned(),
-            identity: format!("imap:{domain}/INBOX;{validity};{}", mail.uid),
-            recipients: Vec::new(),
-            raw: mail.raw.clone(),
-        };
+        let identity = |mail: &Lying| format!("imap:{domain}/INBOX;{validity};{}", mail.uid);
+        let incoming = |mail: &Lying| Incoming::new("support", identity(mail), mail.raw.clone());
         let mails: Vec<Incoming> = mails.iter().map(incoming).collect();
         let rules = self.plant.rules();
         intake::take(rules, self.store(), &mails, now)
@@ -181,7 +177,7 @@ impl Gateway {
 
     pub fn claim(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let settings = &self.plant.loaded.plant.outbox;
-        let departures = delivery::claim(self.store(), now, settings)?;
+        let departures = delivery::claim(&self.plant.loaded.policy, self.store(), now, settings)?;
         self.hands.extend(departures.into_iter().map(|departure| Hand { departure, answer: None }));
         Ok(())
     }

@@ -139,7 +139,7 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
         Template::LineNotUnderstood | Template::SolutionTextWanted | Template::TicketEnded => {
             count(facts, |event| matches!(event, Event::Assigned { unit, .. } if is_theirs(unit)))
         }
-        Template::OperatorNotice | Template::SiteCopy => 0,
+        Template::Announcement | Template::OperatorNotice | Template::SiteCopy => 0,
         Template::Question => count(facts, |event| matches!(event, Event::Asked { .. })),
         Template::Receipt => 1,
         Template::RefusalAcknowledged => {
