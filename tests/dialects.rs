@@ -228,7 +228,40 @@ fn a_title_is_made_harmless_for_its_reader() {
     assert_eq!(rt.defuse("see [rt.infn.example #12]", &example(&rt)), "see [rt.infn.example # 12]");
 }
 
+/// What people paste, and how it reaches a helpdesk that would file the mail by it or obey it.
+#[test]
+fn a_text_is_made_harmless_for_its_reader() {
+    for (name, said, harmless) in [
+        ("bugzilla", "Hello\n@bug_status = RESOLVED\n", "Hello\n @bug_status = RESOLVED\n"),
+        ("footprints", "status=Closed\nfor x in a", " status=Closed\nfor x in a"),
+        ("gitlab", "/close\nsee /etc/close", " /close\nsee /etc/close"),
+        ("redmine", "It is\nStatus: Closed\nAssigned to : x", "It is\n Status: Closed\n Assigned to : x"),
+        ("redmine", "Priorität: hoch\nHost: a", " Priorität: hoch\nHost: a"),
+        ("remedy", "as INC000000012345", "as INC 000000012345"),
+        ("salesforce", "x\n[ ref:_00D58JeB.5005x1bQ:ref ]", "x\n[ ref:_ 00D58JeB.5005x1bQ:ref ]"),
+        ("salesforce", "thread::aQcfKmUqLuGh::", "thread: :aQcfKmUqLuGh::"),
+        ("servicenow", "Ref:MSG0012345_aLJc130 and INC0010001", "Ref:MSG 0012345_aLJc130 and INC0010001"),
+        ("trac", "@status: closed", " @status: closed"),
+        ("zendesk", "[L7VKGO-M25K] [ABCDEF-GHIJ]", "[L 7VKGO-M25K] [ ABCDEF-GHIJ]"),
+        ("plain", "Status: Closed", "Status: Closed"),
+    ] {
+        assert_eq!(of(name).defuse_text(said), harmless, "{name}");
+    }
+}
+
 proptest! {
+    #[test]
+    fn no_text_is_obeyed_once_it_is_defused(
+        text in r"(ref:|Ref:MSG|:ref|thread::|::|@status|/close|status=|Status:|INC|\[|\]|[0-9]{1,15}|[A-Z0-9]{6}-|[a-z]{4,12}| |\n|é){0,30}"
+    ) {
+        for (name, dialect) in dialect::built_in() {
+            let defused = dialect.defuse_text(&text);
+            prop_assert_eq!(dialect.defuse_text(&defused), defused.clone(), "{}: of {:?}", name, text);
+            let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+            prop_assert!(letters(&defused).len() * 2 >= letters(&text).len(), "{}: {:?} of {:?}", name, defused, text);
+        }
+    }
+
     #[test]
     fn no_title_reads_as_an_id_once_it_is_defused(
         title in r"(\[|\]|#|Ticket|rt\.infn\.example|[0-9]{1,16}| |:|\(|\)|[A-Z]{2}-|é){0,30}"

@@ -173,6 +173,10 @@ fn helpdesk_mail(
         mail.words.hints = draft.ticket.flags.join("\n");
     }
     mail.words.title = unit.dialect.defuse(&draft.ticket.subject, &unit.parameters);
+    let words = &mut mail.words;
+    for said in [&mut words.title, &mut words.text, &mut words.hints, &mut words.submitter, &mut words.author] {
+        *said = unit.dialect.defuse_text(said);
+    }
     mail.envelope_sender = Some(tag::envelope_address(desk, draft.ticket.id, number));
     let writing = unit.dialect.writing();
     mail.leave_out = writing.leave_out.clone();

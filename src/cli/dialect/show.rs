@@ -169,6 +169,7 @@ fn writing(write: &Write) -> Vec<String> {
         to,
         pace: _,
         reads_as_id,
+        reads_in_text,
     } = write;
     let tag = match tag {
         TagForm::Historic => "GGUS-Ticket-ID: #57890",
@@ -193,6 +194,8 @@ fn writing(write: &Write) -> Vec<String> {
     lines.extend(
         reads_as_id.iter().map(|pattern| format!("in titles this gets a blank, or it is taken for an id  {pattern}")),
     );
+    let in_texts = reads_in_text.iter();
+    lines.extend(in_texts.map(|pattern| format!("in texts this gets a blank, or it is obeyed  {pattern}")));
     lines
 }
 

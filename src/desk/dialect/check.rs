@@ -138,6 +138,7 @@ impl Checker<'_, '_, '_> {
             ("text.cut_above", &text.cut_above),
             ("text.cut_below", &text.cut_below),
             ("write.reads_as_id", &self.file.write.reads_as_id),
+            ("write.reads_in_text", &self.file.write.reads_in_text),
         ];
         for (key, list) in lists {
             for source in list {

@@ -215,4 +215,7 @@ pub struct Write {
     /// What it reads as an id of its own, in any subject.
     #[serde(default)]
     pub reads_as_id: Vec<String>,
+    /// What it reads in a text as an id or a command.
+    #[serde(default)]
+    pub reads_in_text: Vec<String>,
 }

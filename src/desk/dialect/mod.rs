@@ -250,6 +250,11 @@ impl Dialect {
         writer::defuse(&self.reader, title, parameters)
     }
 
+    /// A text in which this helpdesk reads no id and no command: a blank breaks what would be one.
+    pub fn defuse_text(&self, text: &str) -> String {
+        writer::defuse_text(&self.reader, text)
+    }
+
     /// A text without this helpdesk's own tags.
     pub fn cut_own_tags(&self, text: &str, parameters: &Parameters) -> String {
         writer::cut_own_tags(&self.reader, text, parameters)

@@ -1,9 +1,9 @@
-//! What a dialect says of mail to its helpdesk: its own tag, titles in which nothing reads as an id of its own, texts
-//! without its tags, templates filled.
+//! What a dialect says of mail to its helpdesk: its own tag, titles in which nothing reads as an id of its own, texts in
+//! which it finds no command, texts without its tags, templates filled.
 
 use std::ops::Range;
 
-use regex::Captures;
+use regex::{Captures, Regex};
 
 use super::Parameters;
 use super::file::Place;
@@ -78,6 +78,24 @@ fn ways_to_break(tag: &str) -> [String; 4] {
     let middle = tag.char_indices().nth(tag.chars().count() / 2).map_or(0, |(at, _)| at);
     let apart = |at: usize, by: &str| format!("{}{by}{}", &tag[..at], &tag[at..]);
     [apart(number, " "), apart(bracket, " "), round, apart(middle, "-")]
+}
+
+/// Breaks what this helpdesk would read in a text as an id or as a command, each where it stands.
+pub fn defuse_text(reader: &Reader, text: &str) -> String {
+    let patterns = reader.file.write.reads_in_text.iter().filter_map(|source| reader.patterns.get(source));
+    patterns.fold(text.to_owned(), |text, pattern| match pattern.is_match(&text) {
+        true => pattern.replace_all(&text, |found: &Captures<'_>| broken(pattern, &found[0])).into_owned(),
+        false => text,
+    })
+}
+
+/// A blank in front of a line's first word, before the number, or behind the first sign; else only the words stay.
+fn broken(pattern: &Regex, hit: &str) -> String {
+    let number = hit.find(|c: char| c.is_ascii_digit()).unwrap_or_default();
+    let sign = hit.find(|c: char| c.is_ascii_punctuation()).map_or(0, |at| at + 1);
+    let mut ways = [0, number, sign].into_iter().map(|at| format!("{} {}", &hit[..at], &hit[at..]));
+    let words = || hit.chars().map(|c| if c.is_alphabetic() { c } else { ' ' }).collect();
+    ways.find(|way| !pattern.is_match(way)).unwrap_or_else(words)
 }
 
 /// Takes out every string in which this helpdesk's id stands in its own tag. Where it is not known which tags are its
