@@ -16,6 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::{LogFormat, LogSettings};
 use crate::mail::plain;
+use crate::source::imap;
 
 /// Most characters of one value.
 const LONGEST: usize = 1_000;
@@ -28,8 +29,7 @@ pub fn start(settings: &LogSettings, filter: Option<String>) -> Result<(), Strin
     let filter = filter.unwrap_or_else(|| settings.level.clone());
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| format!("log.level {filter:?} is no filter ({error}); write \"info\""))?;
-    // What it traces are whole conversations: passwords and mails.
-    let filter = match "async_imap::imap_stream=warn".parse() {
+    let filter = match imap::UNLOGGED.parse() {
         Ok(quiet) => filter.add_directive(quiet),
         Err(error) => return Err(format!("the log can't be kept clear of passwords ({error}); please report this")),
     };

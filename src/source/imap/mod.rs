@@ -21,6 +21,9 @@ use mailbox::Mailbox;
 use patience::{Patience, grown};
 use session::Trouble;
 
+/// What must not be logged at any level, as a filter: whole conversations of the library, with passwords and mails.
+pub const UNLOGGED: &str = "async_imap::imap_stream=warn";
+
 /// How often a connection that was lost in mid-work is made again when mail is taken once.
 const MOST_TRIES_ONCE: u32 = 5;
 
