@@ -10,7 +10,7 @@ use super::file::Place;
 use super::reader::Reader;
 use super::template;
 
-/// How often a title is broken before everything but words is taken out of it.
+/// How often a title is broken before everything but words is taken out of it, and a text at most.
 const DEFUSES: usize = 20;
 /// Stands where a tag was cut; no text has it, since control characters are taken out when mail is read.
 const CUT: char = '\0';
@@ -80,13 +80,17 @@ fn ways_to_break(tag: &str) -> [String; 4] {
     [apart(number, " "), apart(bracket, " "), round, apart(middle, "-")]
 }
 
-/// Breaks what this helpdesk would read in a text as an id or as a command, each where it stands.
+/// Breaks what this helpdesk would read in a text as an id or as a command, each where it stands, until nothing is left
+/// of it: what was broken may end where the next begins.
 pub fn defuse_text(reader: &Reader, text: &str) -> String {
     let patterns = reader.file.write.reads_in_text.iter().filter_map(|source| reader.patterns.get(source));
-    patterns.fold(text.to_owned(), |text, pattern| match pattern.is_match(&text) {
-        true => pattern.replace_all(&text, |found: &Captures<'_>| broken(pattern, &found[0])).into_owned(),
-        false => text,
-    })
+    let patterns: Vec<&Regex> = patterns.collect();
+    let mut text = text.to_owned();
+    for _ in 0..DEFUSES {
+        let Some(pattern) = patterns.iter().find(|pattern| pattern.is_match(&text)) else { break };
+        text = pattern.replace_all(&text, |found: &Captures<'_>| broken(pattern, &found[0])).into_owned();
+    }
+    text
 }
 
 /// A blank in front of a line's first word, before the number, or behind the first sign; else only the words stay.
