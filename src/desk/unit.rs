@@ -23,7 +23,8 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
     learn_foreign_id(draft, case, unit);
     let text = wish::public_text(case, unit);
     let wishes = wish::wishes(draft, case, unit, &text);
-    if !case.controls.unreadable.is_empty() && !case.is_machine() {
+    let repeats = case.is_machine() || case.reading.kind == Some(Kind::Acknowledgement);
+    if !case.controls.unreadable.is_empty() && !repeats {
         let lines = case.controls.unreadable.clone();
         draft.fact(&actor, Event::LineNotUnderstood { unit: unit.name.clone(), lines });
     }

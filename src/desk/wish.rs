@@ -35,6 +35,10 @@ pub fn public_text(case: &Case<'_>, unit: &Unit) -> String {
 
 /// All wishes of a mail whose public text is `text`, in the order in which they are fulfilled.
 pub fn wishes(draft: &Draft<'_>, case: &Case<'_>, unit: &Unit, text: &str) -> Vec<Wish> {
+    // An acknowledgement repeats what the desk sent: the user's words, and the lines that the dispatch explains.
+    if case.reading.kind == Some(Kind::Acknowledgement) {
+        return vec![meant(draft, case, unit, text)];
+    }
     let mut wishes = written(case, text);
     if wishes.is_empty() {
         wishes = formed(draft, case, text);
