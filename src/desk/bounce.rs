@@ -135,11 +135,18 @@ fn failed(draft: &mut Draft<'_>, number: u32, letter: &Letter, report: Report) {
     draft.fact(&Actor::Desk, event);
 }
 
-/// A unit that can't be reached must not keep a ticket that is open.
+/// A unit that can't be reached must neither keep a ticket that is open, nor get one back of which it never heard.
 fn unreachable_unit(draft: &mut Draft<'_>, unit: &UnitName) {
-    let has_it = draft.ticket.unit.as_ref() == Some(unit) && draft.ticket.status.is_open();
-    let was_live = draft.ticket.leg(unit).is_some_and(|leg| leg.state.is_live());
-    if !(has_it && was_live) {
+    let has_it = draft.ticket.unit.as_ref() == Some(unit);
+    let Some(leg) = draft.ticket.leg(unit).filter(|_| has_it) else { return };
+    let (was_live, was_silent) = (leg.state.is_live(), leg.last_from_unit.is_none());
+    if !draft.ticket.status.is_open() {
+        if was_silent {
+            draft.leg_state(unit, LegState::Undeliverable);
+        }
+        return;
+    }
+    if !was_live {
         return;
     }
     draft.leg_state(unit, LegState::Undeliverable);

@@ -82,16 +82,25 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Opens an ended ticket again: the unit that had it works on, under the ids that it gave.
+    /// Opens an ended ticket again: the unit that had it works on, under the ids that it gave; TPM looks for another
+    /// where that unit could not be reached.
     pub fn reopen(&mut self) {
-        self.status(Status::Reopened);
         self.ticket.ended = None;
-        let Some(unit) = self.ticket.unit.clone() else { return };
-        let known = self.ticket.leg(&unit).is_some_and(|leg| leg.foreign_id().is_some());
-        self.leg_state(&unit, if known { LegState::Acknowledged } else { LegState::Sent });
-        if let Some(leg) = self.ticket.leg_mut(&unit) {
-            leg.said.clear();
+        if let Some(unit) = self.ticket.unit.clone() {
+            self.begin_again(&unit);
         }
+        self.status(Status::Reopened);
+    }
+
+    fn begin_again(&mut self, unit: &UnitName) {
+        let Some(leg) = self.ticket.leg_mut(unit) else { return };
+        if leg.state == LegState::Undeliverable {
+            let triaging = self.policy.default_unit.clone();
+            return self.assign(&Actor::Desk, &triaging, &format!("failed delivery to {unit}"));
+        }
+        leg.said.clear();
+        let known = leg.foreign_id().is_some();
+        self.leg_state(unit, if known { LegState::Acknowledged } else { LegState::Sent });
     }
 
     /// Gives the ticket to a unit: a leg is made, or an ended one begins again with the ids that it had.

@@ -160,10 +160,9 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
 fn is_with_a_unit(ticket: &Ticket, letters: &[OutboxLine], triage: &str) -> bool {
     let Some(unit) = &ticket.unit else { return false };
     let to = Recipient::Unit(unit.clone());
-    // A unit that never got the dispatch of a ticket hears of it when it is reopened, and TPM does too.
-    let begins = |line: &OutboxLine| matches!(line.template, Template::Dispatch | Template::ReopenedUnit);
     let goes = |line: &OutboxLine| line.state != OutboxState::Dead || unit.0 == triage;
-    let was_written_to = letters.iter().any(|line| begins(line) && line.recipient == to && goes(line));
+    let was_written_to =
+        letters.iter().any(|line| line.template == Template::Dispatch && line.recipient == to && goes(line));
     was_written_to && ticket.leg(unit).is_some_and(|leg| leg.state.is_live())
 }
 
