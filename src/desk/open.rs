@@ -9,7 +9,7 @@ use super::inquiry::Snapshot;
 use super::policy::{Policy, Unit};
 use super::route::{self, Facts};
 use super::speak::{self, Role, Speaker};
-use super::ticket::{Origin, Priority, Status, Submitter, Ticket, TicketId, TicketType};
+use super::ticket::{Origin, Priority, Submitter, Ticket, TicketId, TicketType};
 use super::title;
 use super::trail::Reason;
 use crate::mail::form::{self, Field, Form, FormNote};
@@ -59,35 +59,17 @@ fn ticket_of(
     let description = without_own_tags(case, description(case, full));
     let unit = matches!(speaker.role, Role::Unit(_)).then_some(case.unit).flatten();
     let (cc, cc_unconfirmed) = copies(policy, case, speaker);
+    let submitter = submitter(policy, case, speaker, unit, &description);
     Ticket {
-        id: snapshot.next_ticket,
-        subject,
-        submitter: submitter(policy, case, speaker, unit, &description),
-        description,
-        status: Status::New,
-        kind: TicketType::User,
-        priority: Priority::LessUrgent,
-        vo: None,
-        site: None,
-        unit: None,
-        type_of_problem: None,
         origin: origin(form, unit, &case.reading.foreign_id),
         related: related.into_iter().chain(named_tickets(form, snapshot)).collect(),
         parent: form.fields.get(&Field::ParentId).and_then(|value| named_ticket(value, snapshot)),
         cc,
         cc_unconfirmed,
         involve: addresses(form.fields.get(&Field::Involve)).take(MOST_COPIES).collect(),
-        solution: None,
         time_of_problem: form.fields.get(&Field::TimeOfProblem).cloned(),
-        wake: None,
-        created: now,
-        changed: now,
-        ended: None,
         extra: form.unknown.iter().cloned().collect(),
-        flags: Vec::new(),
-        mails_sent: 0,
-        legs: Vec::new(),
-        probe: false,
+        ..Ticket::new(snapshot.next_ticket, submitter, subject, description, now)
     }
 }
 

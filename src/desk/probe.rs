@@ -3,8 +3,6 @@
 //! A probe is about one unit. It has no user, is no work for TPM, counts in no statistics, and ends by itself: with the
 //! unit's solution, or when the unit is out of it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::Timestamp;
 
 use super::decision::{Decision, Understood, Verdict};
@@ -12,7 +10,7 @@ use super::draft::Draft;
 use super::event::{Actor, Event};
 use super::inquiry::Snapshot;
 use super::policy::{Policy, UnitName};
-use super::ticket::{Priority, Status, Submitter, Ticket, TicketType};
+use super::ticket::{Status, Submitter, Ticket};
 use super::trail::Reason;
 
 /// Opens a test ticket at a unit; the error says why that can't be.
@@ -48,46 +46,19 @@ pub fn end_when_over(draft: &mut Draft<'_>) {
 /// The words are for the helpdesk's people, who should see at once that nothing is broken.
 fn ticket(policy: &Policy, snapshot: &Snapshot, now: Timestamp) -> Ticket {
     let desk = &policy.desk;
-    Ticket {
-        id: snapshot.next_ticket,
-        subject: format!("TEST of the mail between {} and your helpdesk, nothing is broken", desk.name),
-        description: "This is a test ticket. Nothing is broken, and no user is waiting.\n\n\
-                      It tries the mail between the desk and your helpdesk. Please treat it like any other ticket: \
-                      let your helpdesk acknowledge it, then answer that it is solved, with any text. The desk \
-                      closes its side by itself."
-            .to_owned(),
-        submitter: Submitter {
-            address: desk.address.clone(),
-            answers_to: None,
-            name: Some(desk.display_name.clone()),
-            login_name: None,
-            phone: None,
-            thread: Vec::new(),
-            language: desk.language,
-        },
-        status: Status::New,
-        kind: TicketType::User,
-        priority: Priority::LessUrgent,
-        vo: None,
-        site: None,
-        unit: None,
-        type_of_problem: None,
-        origin: None,
-        related: BTreeSet::new(),
-        parent: None,
-        cc: Vec::new(),
-        cc_unconfirmed: Vec::new(),
-        involve: Vec::new(),
-        solution: None,
-        time_of_problem: None,
-        wake: None,
-        created: now,
-        changed: now,
-        ended: None,
-        extra: BTreeMap::new(),
-        flags: Vec::new(),
-        mails_sent: 0,
-        legs: Vec::new(),
-        probe: true,
-    }
+    let subject = format!("TEST of the mail between {} and your helpdesk, nothing is broken", desk.name);
+    let description = "This is a test ticket. Nothing is broken, and no user is waiting.\n\n\
+                       It tries the mail between the desk and your helpdesk. Please treat it like any other ticket: \
+                       let your helpdesk acknowledge it, then answer that it is solved, with any text. The desk \
+                       closes its side by itself.";
+    let submitter = Submitter {
+        address: desk.address.clone(),
+        answers_to: None,
+        name: Some(desk.display_name.clone()),
+        login_name: None,
+        phone: None,
+        thread: Vec::new(),
+        language: desk.language,
+    };
+    Ticket { probe: true, ..Ticket::new(snapshot.next_ticket, submitter, subject, description.to_owned(), now) }
 }

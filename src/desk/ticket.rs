@@ -254,6 +254,40 @@ impl Ticket {
     /// Longest title in characters (protocol section 4).
     pub const LONGEST_SUBJECT: usize = 255;
 
+    /// A new ticket of which nothing is known but who brings it, and what it is about.
+    pub fn new(id: TicketId, submitter: Submitter, subject: String, description: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            subject,
+            description,
+            submitter,
+            status: Status::New,
+            kind: TicketType::User,
+            priority: Priority::LessUrgent,
+            vo: None,
+            site: None,
+            unit: None,
+            type_of_problem: None,
+            origin: None,
+            related: BTreeSet::new(),
+            parent: None,
+            cc: Vec::new(),
+            cc_unconfirmed: Vec::new(),
+            involve: Vec::new(),
+            solution: None,
+            time_of_problem: None,
+            wake: None,
+            created: now,
+            changed: now,
+            ended: None,
+            extra: BTreeMap::new(),
+            flags: Vec::new(),
+            mails_sent: 0,
+            legs: Vec::new(),
+            probe: false,
+        }
+    }
+
     /// The leg of a unit, where it holds or held one.
     pub fn leg(&self, unit: &UnitName) -> Option<&Leg> {
         self.legs.iter().find(|leg| leg.unit == *unit)

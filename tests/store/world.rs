@@ -1,13 +1,11 @@
 //! Things to keep: one small mail, ticket, letter and decision each, told apart by a number.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use ggus_gateway::config;
 use ggus_gateway::desk::decision::{Automatic, Decision, Outbound, Recipient, Template, Understood, Verdict, Words};
 use ggus_gateway::desk::event::{Actor, Event};
 use ggus_gateway::desk::inquiry::Inquiry;
 use ggus_gateway::desk::policy::Policy;
-use ggus_gateway::desk::ticket::{Priority, Status, Submitter, Ticket, TicketId, TicketType};
+use ggus_gateway::desk::ticket::{Priority, Status, Submitter, Ticket, TicketId};
 use ggus_gateway::desk::trail::Reason;
 use ggus_gateway::mail::language::Language;
 use ggus_gateway::mail::parse::{ReadLimits, parse};
@@ -52,43 +50,22 @@ pub fn mail(n: u64) -> Mail {
 }
 
 pub fn ticket(id: TicketId) -> Ticket {
+    let submitter = Submitter {
+        address: anna(),
+        answers_to: None,
+        name: None,
+        login_name: None,
+        phone: None,
+        thread: Vec::new(),
+        language: Language::default(),
+    };
     Ticket {
-        id,
-        subject: "CE is down".to_owned(),
-        description: "It is.".to_owned(),
-        submitter: Submitter {
-            address: anna(),
-            answers_to: None,
-            name: None,
-            login_name: None,
-            phone: None,
-            thread: Vec::new(),
-            language: Language::default(),
-        },
         status: Status::Assigned,
-        kind: TicketType::User,
         priority: Priority::Urgent,
         vo: Some("atlas".to_owned()),
         site: Some("INFN-T1".to_owned()),
         unit: Some("ROC_Italy".into()),
-        type_of_problem: None,
-        origin: None,
-        related: BTreeSet::new(),
-        parent: None,
-        cc: Vec::new(),
-        cc_unconfirmed: Vec::new(),
-        involve: Vec::new(),
-        solution: None,
-        time_of_problem: None,
-        wake: None,
-        created: at(0),
-        changed: at(0),
-        ended: None,
-        extra: BTreeMap::new(),
-        flags: Vec::new(),
-        mails_sent: 0,
-        legs: Vec::new(),
-        probe: false,
+        ..Ticket::new(id, submitter, "CE is down".to_owned(), "It is.".to_owned(), at(0))
     }
 }
 
