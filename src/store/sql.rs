@@ -40,6 +40,24 @@ macro_rules! quarantine {
     };
 }
 
+/// A step of a ticket at a unit, at its first time; test tickets count nowhere.
+macro_rules! leg_step {
+    ($step:literal) => {
+        concat!(
+            "INSERT INTO leg (unit, ticket, ",
+            $step,
+            ") SELECT ?1, ?2, ?3 WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) \
+             ON CONFLICT (unit, ticket) DO UPDATE SET ",
+            $step,
+            " = coalesce(",
+            $step,
+            ", excluded.",
+            $step,
+            ")"
+        )
+    };
+}
+
 statements! {
     // The snapshot.
     MAIL_BY_DIGEST = "SELECT id, verdict, ticket FROM mail WHERE digest = ?1";
@@ -81,21 +99,11 @@ statements! {
     EVENT_NEW = "INSERT INTO event (ticket, n, at, actor, event, mail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     RECOGNISED_SET = "INSERT INTO recognised (unit, known, mail) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
                       SET known = excluded.known, mail = excluded.mail";
-    LEG_DELIVERED = "INSERT INTO leg (unit, ticket, delivered) SELECT ?1, ?2, ?3 \
-                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
-                     SET delivered = coalesce(delivered, excluded.delivered)";
-    LEG_ANSWERED = "INSERT INTO leg (unit, ticket, answered) SELECT ?1, ?2, ?3 \
-                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
-                     SET answered = coalesce(answered, excluded.answered)";
-    LEG_ACKNOWLEDGED = "INSERT INTO leg (unit, ticket, acknowledged) SELECT ?1, ?2, ?3 \
-                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
-                     SET acknowledged = coalesce(acknowledged, excluded.acknowledged)";
-    LEG_SOLVED = "INSERT INTO leg (unit, ticket, solved) SELECT ?1, ?2, ?3 \
-                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
-                     SET solved = coalesce(solved, excluded.solved)";
-    LEG_BOUNCED = "INSERT INTO leg (unit, ticket, bounced) SELECT ?1, ?2, ?3 \
-                     WHERE NOT EXISTS (SELECT 1 FROM probe WHERE ticket = ?2) ON CONFLICT (unit, ticket) DO UPDATE \
-                     SET bounced = coalesce(bounced, excluded.bounced)";
+    LEG_DELIVERED = leg_step!("delivered");
+    LEG_ANSWERED = leg_step!("answered");
+    LEG_ACKNOWLEDGED = leg_step!("acknowledged");
+    LEG_SOLVED = leg_step!("solved");
+    LEG_BOUNCED = leg_step!("bounced");
     INTERFACE_HEARD = "INSERT INTO interface (unit, heard) VALUES (?1, ?2) ON CONFLICT (unit) DO UPDATE \
                        SET heard = excluded.heard";
     INTERFACE_FAILED = "INSERT INTO interface (unit, failed, failure) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
