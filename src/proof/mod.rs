@@ -88,9 +88,7 @@ impl Prover {
     }
 
     async fn checked(&self, raw: &[u8], now: Timestamp) -> Vec<MethodResult> {
-        let raw = with_crlf(raw);
-        let block = raw.windows(4).position(|end| end == b"\r\n\r\n").map_or(&raw[..], |end| &raw[..end]);
-        let headers = header_fields(&String::from_utf8_lossy(block));
+        let headers = header_fields(&String::from_utf8_lossy(header_block(raw)));
         let hop = Hop::last(&headers, &self.trusted_servers);
         let signed = headers.iter().any(|field| {
             field.name.eq_ignore_ascii_case("dkim-signature") || field.name.eq_ignore_ascii_case("arc-seal")
@@ -98,6 +96,7 @@ impl Prover {
         if !signed && hop.is_none() {
             return Vec::new();
         }
+        let raw = with_crlf(raw);
         let Some(message) = AuthenticatedMessage::parse(&raw) else { return Vec::new() };
         if message.dkim_headers.len() > MOST_SIGNATURES || message.as_headers.len() > MOST_SIGNATURES {
             return Vec::new();
@@ -189,6 +188,13 @@ fn name_server(address: &std::net::SocketAddr) -> NameServerConfig {
     let mut server = NameServerConfig::udp_and_tcp(address.ip());
     server.connections.iter_mut().for_each(|connection| connection.port = address.port());
     server
+}
+
+/// All up to the first blank line, whatever its line ends.
+fn header_block(raw: &[u8]) -> &[u8] {
+    let ends = |at: &usize| raw[*at..].starts_with(b"\n\n") || raw[*at..].starts_with(b"\n\r\n");
+    let end = (0..raw.len()).find(ends);
+    &raw[..end.unwrap_or(raw.len())]
 }
 
 /// Signatures are made over CRLF; a file on disk may have lost its CR.
