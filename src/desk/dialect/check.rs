@@ -2,6 +2,7 @@
 //! templates that nobody fills, and rules that rest on an automatic mark alone.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use regex::Regex;
 
@@ -10,8 +11,16 @@ use super::file::{File, Patterns, Place, Rule, When};
 use super::source::{Source, numbered};
 use super::{pattern, template};
 
-/// Compiled patterns by their source.
-pub type Compiled = BTreeMap<String, Regex>;
+/// Patterns by their source. Each is compiled when it is first needed: a desk uses few of all that are built in.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled(BTreeMap<String, OnceLock<Option<Regex>>>);
+
+impl Compiled {
+    /// `None` for what is no pattern of the file.
+    pub fn get(&self, source: &str) -> Option<&Regex> {
+        self.0.get(source)?.get_or_init(|| pattern::compile(source).ok()).as_ref()
+    }
+}
 
 /// Headers that only say "a program wrote this"; they never decide alone what a mail means or where it comes from.
 const AUTOMATIC_MARKS: [&str; 14] = [
@@ -33,9 +42,9 @@ const AUTOMATIC_MARKS: [&str; 14] = [
 /// Groups of a pattern that are not parameters.
 const GROUPS: [&str; 3] = ["id", "reason", "unit"];
 
-/// Finds what is wrong and compiles every pattern.
-pub fn check(file: &File, source: &mut Source<'_>) -> Compiled {
-    let mut checker = Checker { file, source, compiled: Compiled::new() };
+/// Finds what is wrong. The patterns of a file that `is_sound` are not looked at, and compiled only when they are needed.
+pub fn check(file: &File, source: &mut Source<'_>, is_sound: bool) -> Compiled {
+    let mut checker = Checker { file, source, is_sound, compiled: Compiled::default() };
     for (at, sign) in file.recognise.iter().enumerate() {
         let key = numbered("recognise", at);
         checker.conditions(&key, &sign.when);
@@ -55,6 +64,7 @@ pub fn check(file: &File, source: &mut Source<'_>) -> Compiled {
 struct Checker<'a, 'b, 'c> {
     file: &'a File,
     source: &'b mut Source<'c>,
+    is_sound: bool,
     compiled: Compiled,
 }
 
@@ -150,6 +160,10 @@ impl Checker<'_, '_, '_> {
     }
 
     fn pattern(&mut self, key: &str, source: &str) -> Option<Regex> {
+        if self.is_sound {
+            self.compiled.0.entry(source.to_owned()).or_default();
+            return None;
+        }
         let pattern = match pattern::compile(source) {
             Ok(pattern) => pattern,
             Err(message) => {
@@ -162,7 +176,7 @@ impl Checker<'_, '_, '_> {
             let hint = format!("it is {}, or add [parameters.{name}]", GROUPS.join(", "));
             self.source.problem(key, source, format!("nobody knows the group {name}"), hint);
         }
-        self.compiled.insert(source.to_owned(), pattern.clone());
+        self.compiled.0.insert(source.to_owned(), OnceLock::from(Some(pattern.clone())));
         Some(pattern)
     }
 
