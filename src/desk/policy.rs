@@ -219,9 +219,11 @@ pub struct Site {
 }
 
 /// All sites, found by name or alias without case, with `-`, `_` and blank alike.
+///
+/// Shared between copies: a policy is copied when the dialect of a unit is recognised, and sites may be many.
 #[derive(Clone, Debug, Default)]
 pub struct Sites {
-    by_key: BTreeMap<String, Arc<Site>>,
+    by_key: Arc<BTreeMap<String, Arc<Site>>>,
 }
 
 impl Sites {
@@ -237,7 +239,7 @@ impl Sites {
         for name in std::iter::once(&site.name).chain(aliases) {
             match self.by_key.get(&Self::key(name)) {
                 Some(taken) if taken.name != site.name => return Err(name.clone()),
-                _ => drop(self.by_key.insert(Self::key(name), Arc::clone(&site))),
+                _ => drop(Arc::make_mut(&mut self.by_key).insert(Self::key(name), Arc::clone(&site))),
             }
         }
         Ok(())
