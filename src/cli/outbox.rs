@@ -53,7 +53,7 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
         Action::Retry { number } => {
             let (loaded, _) = load(config)?;
             open_store(&loaded)?.batch(|batch| batch.outbox_retry(OutboxId(*number), clock::now()))?;
-            print(&format!("mail {number} goes out as soon as the gateway runs"))?;
+            print(&format!("mail {number} goes out as soon as the gateway runs and the pace of its helpdesk allows"))?;
         }
         Action::Drop { number } => {
             let (loaded, _) = load(config)?;
