@@ -184,6 +184,17 @@ fn helpdesk_mail(
     let of_end = writing.end_headers.iter().filter(|_| template.acknowledges_an_end());
     let headers = writing.headers.iter().chain(of_end);
     mail.headers = headers.filter_map(|(name, form)| Some((name.clone(), filled_in(form)?))).collect();
+    if template == Template::Dispatch
+        && let Some(begin) = writing.begin.as_ref().and_then(filled_in)
+    {
+        // Every template begins with the tag.
+        mail.words.tag = format!("{begin}\n\n{}", mail.words.tag);
+    }
+    if matches!(template, Template::CommentUnit | Template::Dispatch | Template::ReopenedUnit)
+        && let Some(link) = writing.link.iter().find_map(filled_in)
+    {
+        mail.words.text = format!("{}\n\n<{link}>", mail.words.text);
+    }
     mail.words.foreign_id = foreign_id.unwrap_or_default().to_owned();
     (mail.words.block, mail.attachments) = machine::of_dispatch(draft, unit, template, mail.attachments);
     mail
@@ -333,9 +344,13 @@ fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String)
     let Some(case) = draft.case.filter(|_| carries) else { return (Vec::new(), String::new()) };
     // The form of a helpdesk holds its internal diary and its ids.
     let own_form = |attachment: &&Attachment| case.unit.is_some() && form::is_form(attachment);
+    // So do the mails from which a solution was read, and the desk's own among them holds the unit's token.
+    let own_mail =
+        |attachment: &&Attachment| case.reading.solution_attached && attachment.media_type == "message/rfc822";
     let mut room = draft.policy.limits.passed_on_bytes;
     let (mut kept, mut left) = (Vec::new(), Vec::new());
-    for attachment in case.mail.attachments.iter().filter(|attachment| !own_form(attachment)) {
+    let for_others = |attachment: &&Attachment| !own_form(attachment) && !own_mail(attachment);
+    for attachment in case.mail.attachments.iter().filter(for_others) {
         match room.checked_sub(attachment.bytes.len()) {
             Some(rest) => {
                 room = rest;

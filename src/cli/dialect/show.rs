@@ -129,6 +129,9 @@ fn meaning(number: usize, rule: &Rule) -> Vec<String> {
     if *solution == SolutionText::LastPublic {
         lines.push("        the solution is what it last wrote to the user".to_owned());
     }
+    if *solution == SolutionText::Attached {
+        lines.push("        the solution is the text of the attached mail".to_owned());
+    }
     let bounds = [("behind", solution_after), ("before", solution_until)];
     for (where_, bound) in bounds {
         let bounds = bound.iter().flat_map(Patterns::iter);
@@ -140,7 +143,7 @@ fn meaning(number: usize, rule: &Rule) -> Vec<String> {
 }
 
 fn texts(text: &Text) -> Vec<String> {
-    let Text { cut, cut_to, cut_above, cut_below, tag_in_body } = text;
+    let Text { cut, cut_to, cut_above, cut_below, uncut, tag_in_body } = text;
     let mut lines = Vec::new();
     for (what, patterns) in [
         ("", cut),
@@ -150,6 +153,7 @@ fn texts(text: &Text) -> Vec<String> {
     ] {
         lines.extend(patterns.iter().map(|pattern| format!("{what}{pattern}")));
     }
+    lines.extend(uncut.then(|| "(nothing is taken for a quote or a signature)".to_owned()));
     lines.extend(tag_in_body.then(|| "(it strips subjects, so the desk's tag in a text counts)".to_owned()));
     lines
 }
@@ -168,6 +172,8 @@ fn writing(write: &Write) -> Vec<String> {
         leave_out,
         to,
         pace: _,
+        begin,
+        link,
         reads_as_id,
         reads_in_text,
     } = write;
@@ -189,6 +195,8 @@ fn writing(write: &Write) -> Vec<String> {
     let at_end = end_headers.iter();
     lines
         .extend(at_end.map(|(name, form)| format!("header {name}, where the end of its part is acknowledged  {form}")));
+    lines.extend(begin.iter().map(|form| format!("a dispatch begins with  {form}")));
+    lines.extend(link.iter().map(|form| format!("below the text, once all in it is known  {form}")));
     lines.extend(leave_out.iter().map(|name| format!("no header {name}")));
     lines.extend(quote_last.then(|| "its last mail is quoted at the end".to_owned()));
     lines.extend(

@@ -186,7 +186,11 @@ impl Checker<'_, '_, '_> {
             ("write.own_tag".to_owned(), write.own_tag.as_ref(), ["id"].as_slice()),
             ("write.in_reply_to".to_owned(), write.in_reply_to.as_ref(), &["dispatch", "host", "id", "ticket"]),
             ("write.to".to_owned(), write.to.as_ref(), &["host", "id", "ticket"]),
+            ("write.begin".to_owned(), write.begin.as_ref(), &["host", "ticket"]),
         ];
+        for form in &write.link {
+            forms.push(("write.link".to_owned(), Some(form), &["host", "id", "ticket"]));
+        }
         for (key, headers) in [("headers", &write.headers), ("end_headers", &write.end_headers)] {
             for (name, form) in headers {
                 forms.push((format!("write.{key}.{name}"), Some(form), &["host", "id", "ticket"]));

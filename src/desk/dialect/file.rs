@@ -129,6 +129,8 @@ impl Place {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SolutionText {
+    /// The text of the first attached mail that is not the desk's own; without one, as `newest`.
+    Attached,
     /// What the unit last wrote to the user; this mail only says that it was the solution.
     LastPublic,
     /// The mail's newest text; without one, what the unit last wrote to the user.
@@ -176,6 +178,9 @@ pub struct Text {
     /// The line that matches goes, with everything below it.
     #[serde(default)]
     pub cut_below: Vec<String>,
+    /// Nothing is taken for a quote or a signature: its mails have a frame of their own.
+    #[serde(default)]
+    pub uncut: bool,
     /// The desk's tag in the text counts, since this system strips subjects.
     #[serde(default)]
     pub tag_in_body: bool,
@@ -212,6 +217,11 @@ pub struct Write {
     /// Recipient once the foreign id is known.
     pub to: Option<String>,
     pub pace: Option<Pace>,
+    /// The first lines of a dispatch.
+    pub begin: Option<String>,
+    /// Web addresses below the text, for people of a system that takes no mail: the first in which all is known.
+    #[serde(default)]
+    pub link: Vec<String>,
     /// What it reads as an id of its own, in any subject.
     #[serde(default)]
     pub reads_as_id: Vec<String>,

@@ -80,6 +80,8 @@ pub struct Reading {
     pub solution: Option<String>,
     /// The mail only says that it is solved: what the unit last wrote to the user is the solution, before this mail's text.
     pub last_public: bool,
+    /// The solution is read off an attached mail, which itself is for nobody else.
+    pub solution_attached: bool,
     /// What the rule's patterns caught beside the id: `unit` (handed over to whom), `reason` (of a refusal).
     pub values: BTreeMap<String, String>,
     /// The newest text without this system's boilerplate.
@@ -110,6 +112,10 @@ pub struct Writing {
     pub mail_reopens: bool,
     /// The helpdesk's last mail is quoted at the bottom (watermarks of ServiceNow and Salesforce).
     pub quote_last: bool,
+    /// The first lines of a dispatch, `Package: {package}`.
+    pub begin: Option<String>,
+    /// Web addresses below the text, for people of a system that takes no mail: the first in which all is known.
+    pub link: Vec<String>,
     /// Header fields that must not be in mail to it (`References`, `X-GGUS-Ticket`, …).
     pub leave_out: Vec<String>,
     /// The recipient address once the foreign id is known, `{id}@{host}`; `None`: always the unit's address.
@@ -301,6 +307,8 @@ impl Writing {
             end_headers: write.end_headers.clone().into_iter().collect(),
             mail_reopens: write.mail_reopens,
             quote_last: write.quote_last,
+            begin: write.begin.clone(),
+            link: write.link.clone(),
             leave_out: write.leave_out.clone(),
             to: write.to.clone(),
             pace: write.pace,

@@ -10,7 +10,8 @@ use super::check::Compiled;
 use super::file::{File, Patterns, Place, Rule, SolutionText, When};
 use super::{Parameters, Reading};
 use crate::desk::tag::{self, normalise};
-use crate::mail::Mail;
+use crate::mail::parse::{ReadLimits, parse};
+use crate::mail::{Mail, reply};
 
 /// Characters of a subject or header that are looked at.
 const LINE_CHARS: usize = 1_000;
@@ -87,6 +88,7 @@ impl Reader {
 
     /// Reads one mail.
     pub fn read(&self, mail: &Mail, newest: &str, parameters: &Parameters) -> Reading {
+        let newest = if self.file.text.uncut { &mail.text } else { newest };
         let text = self.without_boilerplate(newest);
         let view = View::new(mail, newest, text.is_empty(), parameters);
         let undecided = Reading {
@@ -103,7 +105,8 @@ impl Reader {
             rule: rule.name.clone(),
             foreign_id: caught.or(undecided.foreign_id),
             internal: rule.internal,
-            solution: self.solution(rule, &view.whole),
+            solution: self.solution(rule, &view),
+            solution_attached: rule.solution == SolutionText::Attached,
             last_public: rule.solution == SolutionText::LastPublic,
             tag_in_body: rule.tag_in_body || undecided.tag_in_body,
             values,
@@ -183,12 +186,15 @@ impl Reader {
         view.texts_of(place).into_iter().find_map(id_in)
     }
 
-    fn solution(&self, rule: &Rule, text: &str) -> Option<String> {
+    fn solution(&self, rule: &Rule, view: &View<'_>) -> Option<String> {
+        if rule.solution == SolutionText::Attached {
+            return attached_text(view.mail);
+        }
         let hits =
             |patterns: &Patterns, text: &str| self.compiled(patterns.iter()).any(|pattern| pattern.is_match(text));
         let after = rule.solution_after.as_ref()?;
         let ends = |text: &str| rule.solution_until.as_ref().is_some_and(|until| hits(until, text));
-        let lines = text.lines().skip_while(|text| !hits(after, line(text))).skip(1);
+        let lines = view.whole.lines().skip_while(|text| !hits(after, line(text))).skip(1);
         let kept: Vec<&str> = lines.take_while(|text| !ends(line(text))).collect();
         Some(kept.join("\n").trim().to_owned()).filter(|text| !text.is_empty())
     }
@@ -227,6 +233,15 @@ fn comparable(value: &str) -> String {
 
 fn is_id(id: &str) -> bool {
     !id.is_empty() && id.chars().count() <= ID_CHARS && !id.contains(char::is_control)
+}
+
+/// What a person wrote in the first attached mail that is not the desk's own.
+fn attached_text(mail: &Mail) -> Option<String> {
+    let attached = mail.attachments.iter().filter(|attachment| attachment.media_type == "message/rfc822");
+    let mails = attached.take(MATCHES).map(|attachment| parse(&attachment.bytes, &ReadLimits::default()));
+    let theirs = |mail: &Mail| !mail.message_id.iter().any(tag::is_of_a_desk);
+    let text = reply::cut(&mails.into_iter().find(theirs)?.text).newest.trim().to_owned();
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Texts of attached `<Ticket>` forms.
