@@ -177,8 +177,9 @@ pub struct Dialect {
 }
 
 /// Names and texts of the dialect files that are built in.
-pub const FILES: [(&str, &str); 22] = [
+pub const FILES: [(&str, &str); 27] = [
     ("bugzilla", include_str!("../../../config/dialects/bugzilla.toml")),
+    ("debbugs", include_str!("../../../config/dialects/debbugs.toml")),
     ("django-helpdesk", include_str!("../../../config/dialects/django-helpdesk.toml")),
     ("footprints", include_str!("../../../config/dialects/footprints.toml")),
     ("freescout", include_str!("../../../config/dialects/freescout.toml")),
@@ -187,6 +188,7 @@ pub const FILES: [(&str, &str); 22] = [
     ("gitlab", include_str!("../../../config/dialects/gitlab.toml")),
     ("glpi", include_str!("../../../config/dialects/glpi.toml")),
     ("jira", include_str!("../../../config/dialects/jira.toml")),
+    ("libredesk", include_str!("../../../config/dialects/libredesk.toml")),
     ("mantis", include_str!("../../../config/dialects/mantis.toml")),
     ("osticket", include_str!("../../../config/dialects/osticket.toml")),
     ("otrs", include_str!("../../../config/dialects/otrs.toml")),
@@ -196,8 +198,11 @@ pub const FILES: [(&str, &str); 22] = [
     ("roundup", include_str!("../../../config/dialects/roundup.toml")),
     ("rt", include_str!("../../../config/dialects/rt.toml")),
     ("salesforce", include_str!("../../../config/dialects/salesforce.toml")),
+    ("savannah", include_str!("../../../config/dialects/savannah.toml")),
     ("servicenow", include_str!("../../../config/dialects/servicenow.toml")),
+    ("sourcehut", include_str!("../../../config/dialects/sourcehut.toml")),
     ("trac", include_str!("../../../config/dialects/trac.toml")),
+    ("uvdesk", include_str!("../../../config/dialects/uvdesk.toml")),
     ("zammad", include_str!("../../../config/dialects/zammad.toml")),
     ("zendesk", include_str!("../../../config/dialects/zendesk.toml")),
 ];
