@@ -335,6 +335,50 @@ fn an_automatic_mark_alone_decides_nothing() {
     }
 }
 
+/// What its people write means what it means whatever marks a server puts on it or takes off. With a mark that it had not,
+/// a dialect may at most take it for a program's answer, since people's programs answer too; it never becomes another thing.
+#[test]
+fn a_mark_makes_no_other_thing_of_a_persons_words() {
+    const MARKS: [&str; 3] = ["Auto-Submitted: auto-generated", "Precedence: bulk", "X-Auto-Response-Suppress: All"];
+    let is_mark = |line: &str| {
+        let name = line.split(':').next().unwrap_or_default();
+        MARKS.iter().any(|mark| mark.split(':').next().is_some_and(|known| known.eq_ignore_ascii_case(name)))
+    };
+    let words = [Kind::Comment, Kind::Question, Kind::Reopened, Kind::Solved, Kind::Unsolved];
+    let mut wrong = Vec::new();
+    // A program's words: with their own marks alone Zammad and OTRS tell that a ticket was closed.
+    let of_a_program =
+        |sample: &Sample| matches!(sample.reading().rule.as_str(), "notification of closing" | "trigger on closing");
+    let by_people =
+        |sample: &&Sample| sample.expected.kind.is_some_and(|kind| words.contains(&kind)) && !of_a_program(sample);
+    for sample in samples().iter().filter(by_people) {
+        let Ok(raw) = String::from_utf8(std::fs::read(&sample.path).unwrap()) else { continue };
+        let (head, body) = raw.split_once("\n\n").unwrap();
+        let (marked, bare): (Vec<&str>, Vec<&str>) = head.lines().partition(|line| is_mark(line));
+        let read = |lines: &[&str]| {
+            let mail = parse(format!("{}\n\n{body}", lines.join("\n")).as_bytes(), &ReadLimits::default());
+            sample::read(&of(&sample.dialect), &mail, &sample.expected.parameters)
+        };
+        let all = [bare.as_slice(), &MARKS].concat();
+        let mut ways: Vec<Reading> = vec![read(&all)];
+        ways.extend(MARKS.iter().map(|mark| read(&[bare.as_slice(), &[*mark]].concat())));
+        let allowed = |kind: Option<Kind>| {
+            kind == sample.expected.kind || marked.is_empty() && matches!(kind, None | Some(Kind::Acknowledgement))
+        };
+        let fine =
+            ways.iter().all(|reading| allowed(reading.kind) && reading.foreign_id == sample.reading().foreign_id);
+        if !fine {
+            let kinds: Vec<_> = ways.iter().map(|reading| reading.kind).collect();
+            wrong.push(format!("{}: {kinds:?}", sample.path.display()));
+        }
+        let without = read(&bare);
+        if sample.expected.kind == Some(Kind::Comment) && without.kind.is_some_and(|kind| kind != Kind::Comment) {
+            wrong.push(format!("{}: without marks {:?}", sample.path.display(), without.kind));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// Everything wrong at once, each with its line and what to do.
 #[test]
 fn a_dialect_file_is_told_all_its_mistakes() {
