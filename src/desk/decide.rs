@@ -160,17 +160,10 @@ fn unit_may_not_open(case: &Case<'_>, unit: &Unit, trail: &mut Vec<Reason>) -> O
 fn from_unit(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
     if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
         leg.last_from_unit = case.mail.message_id.clone().or(leg.last_from_unit.take());
-        leg.last_text = unit.dialect.writing().quote_last.then(|| end_of(&case.mail.text));
+        leg.watermark = case.reading.watermark.clone().or(leg.watermark.take());
         thread(&mut leg.thread, case.mail.message_id.as_ref());
     }
     unit::apply(draft, case, unit)
-}
-
-/// The end of a text, as much as it takes to find a watermark again.
-fn end_of(text: &str) -> String {
-    const KEPT: usize = 2_000;
-    let start = text.char_indices().rev().nth(KEPT - 1).map_or(0, |(at, _)| at);
-    text[start..].to_owned()
 }
 
 /// Everything else on a known ticket: kept for TPM, changes nothing, is sent to nobody.

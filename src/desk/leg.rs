@@ -76,9 +76,9 @@ pub struct Leg {
     pub thread: Vec<MessageId>,
     /// Message-ID of its last mail, which ours answer.
     pub last_from_unit: Option<MessageId>,
-    /// The end of its last mail's text, where the dialect wants it quoted back (watermarks stand there).
+    /// By what the helpdesk will know an answer: quoted in every mail to it.
     #[serde(default)]
-    pub last_text: Option<String>,
+    pub watermark: Option<String>,
     pub said: BTreeSet<Notice>,
     /// Past the limits: nothing automatic goes there any more.
     pub manual: bool,
@@ -102,7 +102,7 @@ impl Leg {
             foreign_ids: Vec::new(),
             thread: Vec::new(),
             last_from_unit: None,
-            last_text: None,
+            watermark: None,
             said: BTreeSet::new(),
             manual: false,
             since: now,

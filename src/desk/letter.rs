@@ -44,8 +44,8 @@ pub fn to_unit(
     }
     let ticket = draft.ticket.id;
     if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
-        if let Some(last) = leg.last_text.as_ref().filter(|_| template != Template::Dispatch) {
-            mail.words.text = format!("{}\n\n{}", mail.words.text, quote(last, usize::MAX));
+        if let Some(watermark) = leg.watermark.as_ref().filter(|_| template != Template::Dispatch) {
+            mail.words.text = format!("{}\n\n> {watermark}", mail.words.text);
         }
         let made = match &writing.thread {
             ThreadForm::Made(form) => {

@@ -165,7 +165,7 @@ fn writing(write: &Write) -> Vec<String> {
         re,
         block,
         in_reply_to,
-        quote_last,
+        watermark,
         headers,
         end_headers,
         mail_reopens: _,
@@ -198,7 +198,8 @@ fn writing(write: &Write) -> Vec<String> {
     lines.extend(begin.iter().map(|form| format!("a dispatch begins with  {form}")));
     lines.extend(link.iter().map(|form| format!("below the text, once all in it is known  {form}")));
     lines.extend(leave_out.iter().map(|name| format!("no header {name}")));
-    lines.extend(quote_last.then(|| "its last mail is quoted at the end".to_owned()));
+    lines
+        .extend(watermark.iter().map(|pattern| format!("the last of these that came is quoted at the end  {pattern}")));
     lines.extend(
         reads_as_id.iter().map(|pattern| format!("in titles this gets a blank, or it is taken for an id  {pattern}")),
     );

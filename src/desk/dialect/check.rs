@@ -141,14 +141,15 @@ impl Checker<'_, '_, '_> {
     }
 
     fn texts(&mut self) {
-        let text = &self.file.text;
+        let File { text, write, .. } = self.file;
         let lists = [
-            ("text.cut", &text.cut),
+            ("text.cut", text.cut.as_slice()),
             ("text.cut_to", &text.cut_to),
             ("text.cut_above", &text.cut_above),
             ("text.cut_below", &text.cut_below),
-            ("write.reads_as_id", &self.file.write.reads_as_id),
-            ("write.reads_in_text", &self.file.write.reads_in_text),
+            ("write.reads_as_id", &write.reads_as_id),
+            ("write.reads_in_text", &write.reads_in_text),
+            ("write.watermark", write.watermark.as_slice()),
         ];
         for (key, list) in lists {
             for source in list {

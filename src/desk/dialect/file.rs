@@ -201,8 +201,8 @@ pub struct Write {
     pub block: BlockForm,
     /// A made-up Message-ID for `In-Reply-To`.
     pub in_reply_to: Option<String>,
-    #[serde(default)]
-    pub quote_last: bool,
+    /// What of its mails must come back quoted.
+    pub watermark: Option<String>,
     /// Further header fields.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,

@@ -86,6 +86,8 @@ pub struct Reading {
     pub values: BTreeMap<String, String>,
     /// The newest text without this system's boilerplate.
     pub text: String,
+    /// By what it will know an answer, which must be quoted to it.
+    pub watermark: Option<String>,
     /// The helpdesk strips subjects and headers, so a desk tag in the body counts.
     pub tag_in_body: bool,
 }
@@ -110,8 +112,6 @@ pub struct Writing {
     pub end_headers: Vec<(String, String)>,
     /// Any mail opens its closed tickets again: what it has closed by itself is not acknowledged.
     pub mail_reopens: bool,
-    /// The helpdesk's last mail is quoted at the bottom (watermarks of ServiceNow and Salesforce).
-    pub quote_last: bool,
     /// The first lines of a dispatch, `Package: {package}`.
     pub begin: Option<String>,
     /// Web addresses below the text, for people of a system that takes no mail: the first in which all is known.
@@ -311,7 +311,6 @@ impl Writing {
             headers: write.headers.clone().into_iter().collect(),
             end_headers: write.end_headers.clone().into_iter().collect(),
             mail_reopens: write.mail_reopens,
-            quote_last: write.quote_last,
             begin: write.begin.clone(),
             link: write.link.clone(),
             leave_out: write.leave_out.clone(),

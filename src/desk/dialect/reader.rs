@@ -94,6 +94,7 @@ impl Reader {
         let undecided = Reading {
             foreign_id: self.foreign_id(&view),
             text,
+            watermark: self.watermark(&view),
             tag_in_body: self.file.text.tag_in_body,
             ..Reading::default()
         };
@@ -197,6 +198,12 @@ impl Reader {
         let lines = view.whole.lines().skip_while(|text| !hits(after, line(text))).skip(1);
         let kept: Vec<&str> = lines.take_while(|text| !ends(line(text))).collect();
         Some(kept.join("\n").trim().to_owned()).filter(|text| !text.is_empty())
+    }
+
+    /// The last one counts, as it does there.
+    fn watermark(&self, view: &View<'_>) -> Option<String> {
+        let pattern = self.patterns.get(self.file.write.watermark.as_ref()?)?;
+        Some(pattern.find_iter(&view.whole).last()?.as_str().trim().to_owned())
     }
 
     /// The text without what the system wraps around it.
