@@ -111,6 +111,7 @@ fn words(template: Template, language: Language) -> Words {
         Template::Announcement => "Dear ROC_Italy,\n\nfrom Monday on tickets come by mail.",
         Template::RefusalAcknowledged => "This CE is not ours, it belongs to INFN-PADOVA.",
         Template::ReopenedUnit => "The first job ran, the second one fails again with the same error.",
+        Template::TestEnded => "It works.",
         Template::SolutionAcknowledged => "The disk of the CE was full. Log rotation is repaired.",
         Template::TpmNotice => {
             "Mail to grid-support@infn.example could not be delivered: 550 5.1.1 mailbox unavailable"

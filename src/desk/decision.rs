@@ -164,6 +164,8 @@ pub enum Template {
     SolutionAcknowledged,
     /// To a unit, once: you said solved, what is the solution?
     SolutionTextWanted,
+    /// To a unit: your answer to the test is noted, close your local ticket.
+    TestEnded,
     /// To a unit, once: the ticket has ended, your text goes to nobody.
     TicketEnded,
     /// To TPM: a ticket needs you, and why.
@@ -176,7 +178,7 @@ pub enum Template {
 
 impl Template {
     /// Every template.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Announcement,
         Self::Comment,
         Self::CommentUnit,
@@ -193,6 +195,7 @@ impl Template {
         Self::Solution,
         Self::SolutionAcknowledged,
         Self::SolutionTextWanted,
+        Self::TestEnded,
         Self::TicketEnded,
         Self::TpmNotice,
         Self::Unsolved,
@@ -218,6 +221,7 @@ impl Template {
             Self::Solution => "solution",
             Self::SolutionAcknowledged => "solution-acknowledged",
             Self::SolutionTextWanted => "solution-text-wanted",
+            Self::TestEnded => "test-ended",
             Self::TicketEnded => "ticket-ended",
             Self::TpmNotice => "tpm-notice",
             Self::Unsolved => "unsolved",
@@ -241,7 +245,10 @@ impl Template {
 
     /// Whether it tells a unit that the desk knows of the end of its part.
     pub fn acknowledges_an_end(self) -> bool {
-        matches!(self, Self::HandoverAcknowledged | Self::RefusalAcknowledged | Self::SolutionAcknowledged)
+        matches!(
+            self,
+            Self::HandoverAcknowledged | Self::RefusalAcknowledged | Self::SolutionAcknowledged | Self::TestEnded
+        )
     }
 
     /// Whether a user reads it: then all six languages must have it.

@@ -116,6 +116,7 @@ fn acknowledge(
         let because = format!("{unit} has closed its ticket, and a mail would open it again");
         return draft.because(Reason::NotAnswered { because });
     }
+    let template = if draft.ticket.probe { Template::TestEnded } else { template };
     mails.extend(letter::to_unit(draft, unit, template, text, actor));
 }
 

@@ -26,7 +26,7 @@ pub(super) const FILES: &[(Template, Language, &str)] = files! {
         HandoverAcknowledged "handover-acknowledged" LineNotUnderstood "line-not-understood"
         OperatorNotice "operator-notice" RefusalAcknowledged "refusal-acknowledged" ReopenedUnit "reopened-unit"
         SiteCopy "site-copy" SolutionAcknowledged "solution-acknowledged" SolutionTextWanted "solution-text-wanted"
-        TicketEnded "ticket-ended" TpmNotice "tpm-notice" Withdrawn "withdrawn";
+        TestEnded "test-ended" TicketEnded "ticket-ended" TpmNotice "tpm-notice" Withdrawn "withdrawn";
     Es "es":
         Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
         Unsolved "unsolved";

@@ -150,6 +150,7 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
         Template::SolutionAcknowledged => {
             count(facts, |event| matches!(event, Event::Solved { .. } | Event::Unsolved { .. }))
         }
+        Template::TestEnded => 1,
         Template::TpmNotice => facts.len(),
         Template::Unsolved => count(facts, |event| matches!(event, Event::Unsolved { .. })),
         Template::Withdrawn => count(facts, |event| matches!(event, Event::Withdrawn { unit } if is_theirs(unit))),
