@@ -47,6 +47,18 @@ impl Postfix {
         }
     }
 
+    /// Takes no mail of this sender for now (451), nor of bounces; `None` takes all again.
+    pub fn defer_mail_of(&self, sender: Option<&str>) {
+        let later = "451 4.3.0 come again";
+        let access = sender
+            .map(|sender| format!("check_sender_access inline:{{ {{ {sender} = {later} }}, {{ <> = {later} }} }}"));
+        let line = format!("smtpd_sender_restrictions = {}", access.unwrap_or_default());
+        for (program, arguments) in [("postconf", ["-e", &line].as_slice()), ("postfix", &["reload"])] {
+            let done = Command::new(program).arg("-c").arg(self.path("etc")).args(arguments).output().unwrap();
+            assert!(done.status.success(), "{program} {arguments:?}: {done:?}");
+        }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -67,6 +79,7 @@ impl Postfix {
              alias_database =\ndisable_dns_lookups = yes\nsmtp_host_lookup = native\nbiff = no\n\
              append_dot_mydomain = no\nqueue_directory = {base}/spool\ndata_directory = {base}/data\n\
              config_directory = {base}/etc\ncommand_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\n\
+             queue_run_delay = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 2s\n\
              meta_directory = /etc/postfix\nmail_owner = postfix\nsetgid_group = postdrop\nmaillog_file = {base}/maillog\n\
              maillog_file_prefixes = {base}\nnotify_classes =\n\
              smtpd_tls_cert_file = {base}/tls/cert.pem\nsmtpd_tls_key_file = {base}/tls/key.pem\n\
