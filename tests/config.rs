@@ -109,6 +109,11 @@ fn each_mistake_in_routing_is_named() {
             "routing.toml:8: error: rule.1: two rules are called \"a\"",
         ),
         (
+            "trust = \"smime\"\n",
+            "routing.toml:4: error: unit.TPM.trust: no S/MIME signature is checked | write [smime] with ca_folder",
+        ),
+        ("signers = [\"Anna\"]\n", "routing.toml:4: error: unit.TPM.signers: \"Anna\" is nobody; write a@b.example"),
+        (
             "[units.A]\naddress = \"a@b.example\"\n",
             "routing.toml:4: error: units: unknown key | did you mean \"unit\"?",
         ),
@@ -135,6 +140,12 @@ fn each_mistake_in_the_gateway_is_named() {
             "gateway.toml:3: warning: desk.subaddress: tagged recipient addresses are switched off",
         ),
         ("[store]", "subaddress = \"ab\"\n[store]", "gateway.toml:3: error: desk.subaddress: \"ab\" can't separate"),
+        (
+            "[store]",
+            "submitter_trust = \"smime\"\n[store]",
+            "gateway.toml:3: error: desk.submitter_trust: no S/MIME signature is checked",
+        ),
+        ("[store]", "[smime]\n[store]", "gateway.toml:3: error: smime: ca_folder is missing"),
         ("[store]", "first_ticket = 0\n[store]", "gateway.toml:3: error: desk.first_ticket: 0 is no ticket"),
         (
             "[store]",

@@ -1,8 +1,9 @@
 //! Conversations: plain text files in which people, helpdesks and the desk write to each other, run through the real
 //! engine and store. `UPDATE=1` writes what happened into the files; the lines that begin with `?` are never changed.
 //!
-//! A file is a list of blocks. `> who` opens a mail (raw, up to a line with a single dot), `$ command` an order of a
-//! person, `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
+//! A file is a list of blocks. `> who` opens a mail (raw, up to a line with a single dot); `> who signed SUBJECT` one whose
+//! S/MIME signature was found to be good, by a certificate of that subject for that address, `> who badly signed: WHY` one
+//! whose signature proves nothing. `$ command` is an order of a person, `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
 //! `< template to recipient: subject` for each mail sent. `? N has …` and `? N lacks …` look into mail number N and what
 //! is attached to it, `? trail has …` into the reasons, `? events has …` into the facts, `? ticket has …` into the
 //! ticket as JSON, and `? sent has …` into the list of mails that the last input made; `? sent none` says that there is
@@ -19,6 +20,8 @@ use ggus_gateway::desk::policy::UnitName;
 use ggus_gateway::desk::ticket::TicketId;
 use ggus_gateway::engine::intake::{self, Rules};
 use ggus_gateway::engine::units;
+use ggus_gateway::mail::authres::MethodResult;
+use ggus_gateway::mail::smime;
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
 use ggus_gateway::store::Store;
@@ -56,6 +59,7 @@ impl World {
     }
 
     fn mail(&mut self, who: &str, text: &str) {
+        let (who, checked) = signed(who);
         self.mails += 1;
         let mut raw = self.filled(text);
         let head_end = raw.find("\n\n").map_or(raw.len(), |at| at + 1);
@@ -72,7 +76,7 @@ impl World {
         }
         raw.insert_str(0, &head);
         let raw = raw.lines().filter(|line| *line != "Message-ID: none").collect::<Vec<_>>().join("\r\n").into_bytes();
-        let incoming = Incoming::new("talk", format!("talk:{}", self.mails), raw);
+        let incoming = Incoming { checked, ..Incoming::new("talk", format!("talk:{}", self.mails), raw) };
         let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
         let outcome = intake::take(rules, &mut self.store, &[incoming], self.now).unwrap().remove(0);
         self.remember(outcome.decision);
@@ -193,6 +197,19 @@ impl World {
             _ => panic!("{place}: {claim}"),
         }
     }
+}
+
+/// The author, and what was found out about their signature when the mail came.
+fn signed(who: &str) -> (&str, Vec<MethodResult>) {
+    let found = |result: &str, properties: &[(&str, &str)]| {
+        let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        vec![MethodResult { method: smime::METHOD.to_owned(), result: result.to_owned(), properties }]
+    };
+    if let Some((who, why)) = who.split_once(" badly signed: ") {
+        return (who, found("fail", &[(smime::REASON, why)]));
+    }
+    let Some((who, subject)) = who.split_once(" signed ") else { return (who, Vec::new()) };
+    (who, found("pass", &[(smime::IDENTIFIER, who), (smime::SUBJECT, subject)]))
 }
 
 /// Runs a file; gives it back with what happened.

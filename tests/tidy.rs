@@ -67,6 +67,7 @@ fn some_things_are_named_in_one_place_only() {
     let places = [
         ("mail_parser", "mail/parse/body.rs"),
         ("mail_auth", "proof/"),
+        ("openssl::", "proof/smime/"),
         ("rusqlite", "store/"),
         ("async_imap", "source/imap/"),
         ("Timestamp::now()", "daemon/clock.rs"),

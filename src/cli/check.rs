@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use super::backup::contents;
 use super::{Failure, load, print, unit};
 use crate::config::Loaded;
+use crate::daemon::clock;
 use crate::desk::recognise;
+use crate::proof::smime::Authorities;
 use crate::store::Reader;
 use crate::{relay, source};
 
@@ -36,6 +38,7 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         plant.sources.len()
     ))?;
     units(&loaded)?;
+    authorities(&loaded)?;
     if args.store {
         let reader = Reader::open(&plant.store)?;
         reader.check_integrity()?;
@@ -61,6 +64,14 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         }
     }
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(75) })
+}
+
+/// How many certificate authorities are believed, and which of them somebody should see to.
+fn authorities(loaded: &Loaded) -> Result<(), Failure> {
+    let Some(folder) = &loaded.plant.ca_folder else { return Ok(()) };
+    let known = Authorities::read(folder).map_err(Failure::Config)?;
+    print(&format!("{}: {} certificate authorities", folder.display(), known.count()))?;
+    known.faults(clock::now()).iter().try_for_each(|fault| print(&format!("{}: {fault}", folder.display())))
 }
 
 /// Units whose dialect is recognised from their mails, those whose address fails, and what is to be set for them.

@@ -15,7 +15,6 @@ use crate::desk::event::Actor;
 use crate::desk::policy::Policy;
 use crate::desk::trail::Proof;
 use crate::engine::intake::{self, Rules};
-use crate::mail::parse::parse;
 use crate::mail::signals::{Signals, signals};
 use crate::mail::{Mail, Mailbox, reply};
 use crate::source::Incoming;
@@ -43,11 +42,10 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         true => Store::open(&loaded.plant.store)?,
         false => Store::in_memory()?,
     };
-    let mut mail = parse(&raw, &loaded.policy.desk.read_limits);
     let mut incoming = [Incoming::new("explain", args.path.display().to_string(), raw)];
     Signatures::new(&loaded)?.check(&mut incoming);
-    let [Incoming { checked, .. }] = incoming;
-    mail.checked = checked;
+    let [Incoming { raw, checked, .. }] = incoming;
+    let mail = intake::read_bytes(&loaded.policy, &raw, &checked);
     let rules = Rules { policy: &loaded.policy, templates: &templates };
     let decision = intake::rehearse(rules, &mut store, &mail, clock::now())?;
     let marks = signals(&mail, &loaded.policy.desk.loop_header());

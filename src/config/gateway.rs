@@ -21,7 +21,7 @@ use crate::relay::RelaySettings;
 use crate::source::SourceSettings;
 
 /// The sections of the file, as written.
-const SECTIONS: [&str; 9] = ["desk", "files", "limits", "log", "outbox", "proof", "relay", "source", "store"];
+const SECTIONS: [&str; 10] = ["desk", "files", "limits", "log", "outbox", "proof", "relay", "smime", "source", "store"];
 
 /// `[desk]`
 #[derive(Debug, Deserialize)]
@@ -74,6 +74,13 @@ pub struct FilesFile {
 #[serde(deny_unknown_fields)]
 struct StoreFile {
     path: PathBuf,
+}
+
+/// `[smime]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SmimeFile {
+    ca_folder: PathBuf,
 }
 
 /// `[limits]`
@@ -190,6 +197,8 @@ fn one() -> u64 {
 pub struct Gateway {
     pub desk: Option<Desk>,
     pub files: Option<FilesFile>,
+    /// Whether S/MIME signatures are checked.
+    pub checks_smime: bool,
     limits: Option<Limits>,
     plant: Option<Plant>,
 }
@@ -214,6 +223,8 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let log = document.section::<LogSettings>(&["log"], report);
     let outbox = outbox(&document, report);
     let proof = proof(&document, report);
+    let checks_smime = document.keys(&[]).iter().any(|key| key == "smime");
+    let ca_folder = checks_smime.then(|| ca_folder(&document, files, report)).flatten();
     let sources = sources(&document, files, report);
     let relay = relay(&document, files, report);
     let plant = || {
@@ -227,11 +238,12 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
             first_ticket: first_ticket?,
             log: log?,
             proof: proof?,
+            ca_folder,
         })
     };
     let plant = plant();
     let desk = desk.map(|desk| Desk { read_limits: read_limits.unwrap_or_default(), ..desk });
-    Gateway { desk, files: files_file, limits, plant }
+    Gateway { desk, files: files_file, checks_smime, limits, plant }
 }
 
 fn outbox(document: &Document<'_>, report: &mut Report) -> Option<OutboxSettings> {
@@ -248,6 +260,14 @@ fn proof(document: &Document<'_>, report: &mut Report) -> Option<proof::Settings
         document.error(report, &["proof", problem.key], problem.message, problem.hint);
     }
     Some(settings)
+}
+
+fn ca_folder(document: &Document<'_>, files: &dyn Files, report: &mut Report) -> Option<PathBuf> {
+    let folder = files.at(&document.section::<SmimeFile>(&["smime"], report)?.ca_folder);
+    if let Err(why) = files.authorities(&folder) {
+        document.error(report, &["smime", "ca_folder"], why, "");
+    }
+    Some(folder)
 }
 
 fn desk(document: &Document<'_>, file: DeskFile, files: &dyn Files, report: &mut Report) -> Option<Desk> {
@@ -273,6 +293,10 @@ fn desk(document: &Document<'_>, file: DeskFile, files: &dyn Files, report: &mut
     }
     let time_zone = zone(document, &["desk", "time_zone"], &file.time_zone, report);
     let keys = keys(document, &file, files, report);
+    if file.submitter_trust == Trust::Smime && !document.keys(&[]).iter().any(|key| key == "smime") {
+        let hint = "write [smime] with ca_folder";
+        document.error(report, &["desk", "submitter_trust"], "no S/MIME signature is checked", hint);
+    }
     if file.first_ticket == 0 {
         document.error(report, &["desk", "first_ticket"], "0 is no ticket", "write 1 or more");
     }

@@ -48,6 +48,8 @@ pub struct Plant {
     pub first_ticket: u64,
     pub log: LogSettings,
     pub proof: proof::Settings,
+    /// Certificate authorities whose S/MIME signatures count; `None`: none is checked.
+    pub ca_folder: Option<PathBuf>,
 }
 
 /// Reads and checks `gateway.toml` and every file that it names.
@@ -71,6 +73,8 @@ trait Files {
     fn secrets(&self, name: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String>;
     /// Dialect files beside the built-in ones: name, file, text.
     fn dialects(&self, folder: &Path, report: &mut Report) -> Vec<(String, PathBuf, String)>;
+    /// Whether a folder of certificate authorities can be used; the error says what to do.
+    fn authorities(&self, folder: &Path) -> Result<(), String>;
     fn at(&self, path: &Path) -> PathBuf;
 }
 
@@ -103,6 +107,10 @@ impl Files for Disk {
         named.filter_map(|(name, path)| report.read_file(&path).map(|text| (name, path, text))).collect()
     }
 
+    fn authorities(&self, folder: &Path) -> Result<(), String> {
+        proof::smime::Authorities::read(folder).map(drop)
+    }
+
     /// `config` and `../var/desk.sqlite` is `var/desk.sqlite`: people read these paths.
     fn at(&self, path: &Path) -> PathBuf {
         let mut base = self.base.clone();
@@ -129,6 +137,10 @@ impl Files for Texts {
 
     fn dialects(&self, _: &Path, _: &mut Report) -> Vec<(String, PathBuf, String)> {
         Vec::new()
+    }
+
+    fn authorities(&self, _: &Path) -> Result<(), String> {
+        Ok(())
     }
 
     fn at(&self, path: &Path) -> PathBuf {

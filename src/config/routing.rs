@@ -13,6 +13,7 @@ use super::gateway::{Gateway, zone};
 use super::problem::{Report, did_you_mean};
 use super::{Files, dialects};
 use crate::desk::dialect::Dialect;
+use crate::desk::person::Person;
 use crate::desk::policy::{AddressPattern, Desk, ReplyMeans, Site, Sites, Trust, Unit, UnitName};
 use crate::desk::route::{Condition, Rule};
 use crate::mail::Address;
@@ -49,6 +50,8 @@ struct UnitFile {
     time_zone: Option<String>,
     #[serde(default)]
     trust: Trust,
+    #[serde(default)]
+    signers: Vec<Person>,
     #[serde(default)]
     reply: ReplyMeans,
     #[serde(default = "yes")]
@@ -127,8 +130,14 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
     let document = Document::parse(&path, &text, report);
     document.only(&["default_unit", "rule", "site", "unit"], report);
     let names = document.keys(&["unit"]);
-    let mut reader =
-        Reader { desk: gateway.desk.as_ref(), document: &document, dialects: &dialects, names: &names, report };
+    let mut reader = Reader {
+        gateway,
+        desk: gateway.desk.as_ref(),
+        document: &document,
+        dialects: &dialects,
+        names: &names,
+        report,
+    };
     let default_unit = reader.default_unit();
     let read: Vec<ReadUnit> = names.iter().map(|name| (name.clone(), reader.unit(name))).collect();
     let sites = reader.sites(&read);
@@ -140,6 +149,7 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
 }
 
 struct Reader<'a> {
+    gateway: &'a Gateway,
     /// `None` where `gateway.toml` has no sound one: then what hangs on it is not checked.
     desk: Option<&'a Desk>,
     document: &'a Document<'a>,
@@ -195,6 +205,9 @@ impl Reader<'_> {
             let message = "whoever knows the unit's address can speak for it";
             self.document.warning(self.report, &["unit", name, "trust"], message, hint);
         }
+        if file.trust == Trust::Smime || !file.signers.is_empty() {
+            self.needs_smime(&["unit", name, if file.trust == Trust::Smime { "trust" } else { "signers" }]);
+        }
         let unit = Unit {
             name: UnitName(name.to_owned()),
             address: file.address,
@@ -205,11 +218,20 @@ impl Reader<'_> {
             language: file.language.or(desk.map(|desk| desk.language)).unwrap_or_default(),
             time_zone,
             trust: file.trust,
+            signers: file.signers,
             reply: file.reply,
             opens: file.opens,
             escalation: file.escalation,
         };
         Some((unit, file.sites))
+    }
+
+    /// A list of persons, or a demand for signatures, is of no use where none is checked.
+    fn needs_smime(&mut self, path: &[&str]) {
+        if !self.gateway.checks_smime {
+            let hint = "write [smime] with ca_folder into the gateway's settings";
+            self.document.error(self.report, path, "no S/MIME signature is checked", hint);
+        }
     }
 
     fn dialect(&mut self, name: &str, file: &UnitFile) -> Option<Arc<Dialect>> {

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Loaded;
-use crate::proof::Prover;
+use crate::proof::Checks;
 use crate::render::template::Templates;
 use crate::source::{self, Counter, Mailroom, Stay};
 use crate::store::{Store, StoreError};
@@ -29,8 +29,8 @@ const FAREWELL: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 struct Shared {
     loaded: Loaded,
-    /// Asks about signatures, where the gateway does that itself.
-    prover: Option<Prover>,
+    /// Checks signatures, where the gateway does that itself.
+    checks: Option<Checks>,
     templates: Templates,
     /// Rung when mails were queued, so that they go out at once.
     bell: Notify,
@@ -44,8 +44,8 @@ pub async fn run(
     stay: Stay,
     stop: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
-    let prover = prover(&loaded);
-    let shared = Arc::new(Shared { loaded, prover, templates, bell: Notify::new() });
+    let checks = checks(&loaded);
+    let shared = Arc::new(Shared { loaded, checks, templates, bell: Notify::new() });
     let (jobs, inbox) = mpsc::channel(16);
     let worker = worker::start(Arc::clone(&shared), store, inbox);
     let (mailroom, counter) = Mailroom::new(stop.clone());
@@ -82,11 +82,13 @@ pub async fn run(
 }
 
 /// Without name servers nothing is proven by DKIM, and the desk still works.
-fn prover(loaded: &Loaded) -> Option<Prover> {
-    Prover::new(&loaded.plant.proof, &loaded.policy.desk.trusted_servers).unwrap_or_else(|error| {
-        tracing::error!(error, "signatures can't be checked; until they are, no mail is proven by one");
-        None
-    })
+fn checks(loaded: &Loaded) -> Option<Checks> {
+    let plant = &loaded.plant;
+    let (checks, trouble) = Checks::new(&plant.proof, &loaded.policy.desk.trusted_servers, plant.ca_folder.as_deref());
+    if let Some(error) = trouble {
+        tracing::error!(error, "signatures of domains can't be checked; until they are, no mail is proven by one");
+    }
+    checks
 }
 
 /// Carries what sources hand over, and how they fare, to the worker. A source that waits for name servers holds up no
@@ -95,13 +97,13 @@ async fn carry(mut counter: Counter, shared: Arc<Shared>, jobs: mpsc::Sender<Job
     let mut asking = JoinSet::new();
     loop {
         let job = tokio::select! {
-            Some(mut delivery) = counter.inbox.recv() => match &shared.prover {
+            Some(mut delivery) = counter.inbox.recv() => match &shared.checks {
                 None => Job::Take(delivery),
                 Some(_) => {
                     let shared = Arc::clone(&shared);
                     asking.spawn(async move {
-                        if let Some(prover) = &shared.prover {
-                            prover.check_all(&mut delivery.mails, clock::now()).await;
+                        if let Some(checks) = &shared.checks {
+                            checks.check_all(&mut delivery.mails, clock::now()).await;
                         }
                         delivery
                     });

@@ -17,6 +17,7 @@ use crate::mail::form::{self, Field, Form};
 use crate::mail::reply::{self, Cut};
 use crate::mail::report::{self, Report};
 use crate::mail::signals::{self, Signals};
+use crate::mail::smime::Signature;
 use crate::mail::{Digest, Mail, MessageId};
 
 /// One mail, read as far as it can be without knowing any ticket.
@@ -29,6 +30,8 @@ pub struct Case<'a> {
     pub alignment: Alignment,
     /// What the gateway's own checks say.
     pub own_alignment: Alignment,
+    /// What the mail's S/MIME signature is worth.
+    pub signature: Signature,
     /// The unit that lists the author's address, where one does.
     pub unit: Option<&'a Unit>,
     pub cut: Cut,
@@ -78,10 +81,11 @@ impl<'a> Case<'a> {
         };
         let own_alignment = judged(&mail.checked);
         let alignment = judged(&[told, mail.checked.clone()].concat());
+        let signature = Signature::of(&mail.checked);
         let keys = MailKeys::of(policy, mail, unit, &reading, &form);
         let signals = signals::signals(mail, &desk.loop_header());
         let report = signals.bounce.then(|| report::report(mail)).flatten();
-        Self { mail, signals, report, alignment, own_alignment, unit, cut, reading, controls, form, keys }
+        Self { mail, signals, report, alignment, own_alignment, signature, unit, cut, reading, controls, form, keys }
     }
 
     /// The text that a person wrote this time: without quote, signature, boilerplate, control lines and forms.
@@ -134,7 +138,8 @@ impl<'a> Case<'a> {
         let letters: String =
             self.reading.text.to_lowercase().chars().filter(|c| !c.is_whitespace() && !c.is_numeric()).collect();
         (!letters.is_empty()).then(|| {
-            let proof = format!("{:?} {}", self.alignment, self.mail.author.plain && !self.keys.tokens.is_empty());
+            let token = self.mail.author.plain && !self.keys.tokens.is_empty();
+            let proof = format!("{:?} {token} {}", self.alignment, self.signature.signer().is_some());
             let hash = Sha256::new().chain_update(format!("{sender}\n{proof}\n{letters}")).finalize();
             Digest(hash.iter().map(|byte| format!("{byte:02x}")).collect())
         })

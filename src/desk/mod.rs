@@ -21,6 +21,7 @@ pub mod matching;
 pub mod notify;
 pub mod open;
 pub mod order;
+pub mod person;
 pub mod policy;
 pub mod probe;
 pub mod recognise;

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::dialect::Dialect;
+use super::person::Person;
 use super::route::Rule;
 use super::tag::{Keys, Tags};
 use crate::mail::Address;
@@ -117,6 +118,8 @@ pub enum Trust {
     Dkim,
     /// The address alone, for helpdesks that can do no better.
     Address,
+    /// Only an S/MIME signature.
+    Smime,
 }
 
 /// What a unit's plain reply is.
@@ -149,6 +152,8 @@ pub struct Unit {
     pub language: Language,
     pub time_zone: TimeZone,
     pub trust: Trust,
+    /// Whose S/MIME signatures count; empty: of whoever owns the author's address.
+    pub signers: Vec<Person>,
     pub reply: ReplyMeans,
     /// Whether its mail without any key opens a ticket.
     pub opens: bool,

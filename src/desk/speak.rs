@@ -3,12 +3,14 @@
 use super::case::Case;
 use super::event::Actor;
 use super::matching::Match;
+use super::person::Person;
 use super::policy::{Policy, Trust, Unit, UnitName};
 use super::tag::Party;
 use super::ticket::Ticket;
 use super::trail::{Proof, Reason};
 use crate::mail::Address;
 use crate::mail::authres::Alignment;
+use crate::mail::smime::Signature;
 
 /// The part that a sender has in a ticket.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Speaker {
 
     /// Proven by more than its own word.
     pub fn is_strong(&self) -> bool {
-        matches!(self.proof, Proof::Token | Proof::Dkim | Proof::AuthenticationResults)
+        matches!(self.proof, Proof::Token | Proof::Dkim | Proof::AuthenticationResults | Proof::Smime)
     }
 }
 
@@ -55,11 +57,11 @@ pub fn on_ticket(policy: &Policy, case: &Case<'_>, found: &Match, ticket: &Ticke
     let unit = case.unit.filter(|unit| has_part(policy, ticket, unit));
     let as_unit = unit.map(|unit| {
         let token = holds(&Party::Unit(unit.name.clone()));
-        (Role::Unit(unit.name.clone()), proof(case, unit.trust, token))
+        (Role::Unit(unit.name.clone()), proof(case, unit.trust, &unit.signers, token))
     });
     let user = user_role(case, ticket, address).map(|role| {
         let token = holds(&Party::User(ticket.submitter.address.clone())) || holds(&Party::User(address.clone()));
-        (role, proof(case, policy.desk.submitter_trust, token))
+        (role, proof(case, policy.desk.submitter_trust, &[], token))
     });
     // A helpdesk that brought the ticket may also have to work on it: its token says as which it writes; else it works.
     let best = match (as_unit, user) {
@@ -82,11 +84,11 @@ pub fn on_ticket(policy: &Policy, case: &Case<'_>, found: &Match, ticket: &Ticke
 
 /// Who opens a ticket: a proven unit, or a user.
 pub fn on_new(policy: &Policy, case: &Case<'_>) -> Speaker {
-    let as_unit = case.unit.map(|unit| (unit, proof(case, unit.trust, false)));
+    let as_unit = case.unit.map(|unit| (unit, proof(case, unit.trust, &unit.signers, false)));
     match as_unit {
         Some((unit, by)) if by != Proof::None => judged(case, Role::Unit(unit.name.clone()), by, true),
         _ => {
-            let mut speaker = judged(case, Role::Submitter, proof(case, policy.desk.submitter_trust, false), true);
+            let mut speaker = judged(case, Role::Submitter, proof(case, policy.desk.submitter_trust, &[], false), true);
             if let Some((unit, _)) = as_unit {
                 speaker.trail.insert(0, Reason::Unproven { unit: unit.name.clone() });
             }
@@ -111,15 +113,45 @@ fn user_role(case: &Case<'_>, ticket: &Ticket, address: &Address) -> Option<Role
 
 /// The best proof that the policy accepts. A mail with an unclear author is never proven; a failed authentication beats
 /// every trust by address.
-fn proof(case: &Case<'_>, trust: Trust, token: bool) -> Proof {
+fn proof(case: &Case<'_>, trust: Trust, signers: &[Person], token: bool) -> Proof {
     let plain = case.mail.author.plain;
+    let signed = is_signed(case, signers);
     match (token, trust, case.alignment) {
         _ if !plain => Proof::None,
+        (_, Trust::Smime, _) => {
+            if signed {
+                Proof::Smime
+            } else {
+                Proof::None
+            }
+        }
         (true, _, _) => Proof::Token,
+        (false, Trust::Dkim | Trust::Address, _) if signed => Proof::Smime,
         (false, Trust::Dkim | Trust::Address, Alignment::Pass) if case.own_alignment == Alignment::Pass => Proof::Dkim,
         (false, Trust::Dkim | Trust::Address, Alignment::Pass) => Proof::AuthenticationResults,
         (false, Trust::Address, Alignment::Unknown) => Proof::Address,
         _ => Proof::None,
+    }
+}
+
+/// Whether one of these persons has signed the mail; where none is listed, whoever owns the author's address.
+fn is_signed(case: &Case<'_>, persons: &[Person]) -> bool {
+    let Some(signer) = case.signature.signer() else { return false };
+    match persons {
+        [] => case.mail.sender().is_some_and(|author| signer.addresses.contains(author)),
+        listed => listed.iter().any(|person| person.is(signer)),
+    }
+}
+
+/// What the trail says of an S/MIME signature.
+fn signature(case: &Case<'_>) -> Option<Reason> {
+    match (&case.signature, case.mail.sender()) {
+        (Signature::Missing, _) => None,
+        (Signature::Worthless { because }, _) => Some(Reason::SignatureWorthless { because: because.clone() }),
+        (Signature::Valid(signer), Some(author)) if !signer.addresses.contains(author) => {
+            Some(Reason::SignedByAnother { by: signer.words(), author: author.to_string() })
+        }
+        (Signature::Valid(signer), _) => Some(Reason::Signed { by: signer.words() }),
     }
 }
 
@@ -128,6 +160,7 @@ fn judged(case: &Case<'_>, role: Role, proof: Proof, listed: bool) -> Speaker {
     if case.alignment == Alignment::Fail {
         speaker.trail.push(Reason::AuthenticationFailed);
     }
+    speaker.trail.extend(signature(case));
     speaker.trail.push(Reason::Speaker { actor: speaker.actor(case), proof });
     speaker
 }

@@ -44,6 +44,8 @@ pub enum Proof {
     Dkim,
     /// A trusted server's `Authentication-Results`.
     AuthenticationResults,
+    /// An S/MIME signature of the author or of a listed person.
+    Smime,
     /// The address alone, because the policy says so.
     Address,
     /// Nothing.
@@ -80,6 +82,12 @@ pub enum Reason {
     Speaker { actor: Actor, proof: Proof },
     /// A DMARC failure was reported by a trusted server: no address is believed.
     AuthenticationFailed,
+    /// It bears a good S/MIME signature.
+    Signed { by: String },
+    /// It bears a good S/MIME signature, and the certificate is not for its author.
+    SignedByAnother { by: String, author: String },
+    /// It bears an S/MIME signature that proves nothing.
+    SignatureWorthless { because: String },
     /// The address may speak for a unit, but nothing proves it.
     Unproven { unit: UnitName },
     /// The sender has no part in the ticket that the mail names.
@@ -141,6 +149,11 @@ impl fmt::Display for Reason {
             Self::NoKey => write!(f, "nothing in it names a ticket"),
             Self::Speaker { actor, proof } => write!(f, "{} ({})", speaker(actor), proven(*proof)),
             Self::AuthenticationFailed => write!(f, "a trusted server saw its authentication fail"),
+            Self::Signed { by } => write!(f, "its S/MIME signature is good, and made by {by}"),
+            Self::SignedByAnother { by, author } => {
+                write!(f, "its S/MIME signature is made by {by}, whose certificate is not for {author}")
+            }
+            Self::SignatureWorthless { because } => write!(f, "its S/MIME signature proves nothing: {because}"),
             Self::Unproven { unit } => {
                 write!(f, "its address may speak for {unit}, but nothing proves that it is theirs")
             }
@@ -183,6 +196,7 @@ fn proven(proof: Proof) -> &'static str {
         Proof::Token => "proven by its reply token",
         Proof::Dkim => "proven by DKIM",
         Proof::AuthenticationResults => "proven by a trusted server's Authentication-Results",
+        Proof::Smime => "proven by its S/MIME signature",
         Proof::Address => "its address is believed, as the policy says",
         Proof::None => "unproven",
     }

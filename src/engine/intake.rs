@@ -15,7 +15,9 @@ use crate::desk::policy::Policy;
 use crate::desk::recognise;
 use crate::desk::trail::Reason;
 use crate::engine::delivery::{self, DeadLetter, OutboxSettings};
+use crate::mail::authres::MethodResult;
 use crate::mail::{Digest, Mail, parse};
+use crate::proof::smime;
 use crate::relay;
 use crate::render::compose::compose;
 use crate::render::template::Templates;
@@ -77,13 +79,19 @@ pub fn take(
 /// Reads one mail; `None` where the reader panicked.
 fn read(policy: &Policy, incoming: &Incoming) -> Option<Mail> {
     catch_unwind(|| {
-        let mut mail = parse::parse(&incoming.raw, &policy.desk.read_limits);
+        let mut mail = read_bytes(policy, &incoming.raw, &incoming.checked);
         // Where the door knows the envelope, headers need not tell; both may carry a token.
         mail.recipients.splice(0..0, incoming.recipients.iter().cloned());
-        mail.checked.clone_from(&incoming.checked);
         mail
     })
     .ok()
+}
+
+/// Reads a mail, and where it is signed as a whole the text that is signed: what was found out about its signatures is
+/// about that text.
+pub fn read_bytes(policy: &Policy, raw: &[u8], checked: &[MethodResult]) -> Mail {
+    let mail = parse::parse(&smime::opened(raw), &policy.desk.read_limits);
+    Mail { digest: parse::digest(raw), size: raw.len(), checked: checked.to_vec(), ..mail }
 }
 
 fn take_one(
@@ -313,8 +321,7 @@ pub fn retry(
         let Some(kept) = batch.reader().mail(number)? else {
             return Err(StoreError::NotFound { what: format!("mail {number}") });
         };
-        let mut mail = parse::parse(&kept.raw, &rules.policy.desk.read_limits);
-        mail.checked = kept.understood.checked;
+        let mail = read_bytes(rules.policy, &kept.raw, &kept.understood.checked);
         // The mail itself is in the store: it must not be taken for its own repeat.
         let anew = |inquiry| Inquiry { digest: None, fingerprint: None, body_print: None, ..inquiry };
         let policy = rules.in_force(batch)?;

@@ -18,6 +18,7 @@ pub mod plain;
 pub mod reply;
 pub mod report;
 pub mod signals;
+pub mod smime;
 
 pub use address::{Address, Mailbox};
 pub use message::{Attachment, Author, Digest, Fault, Header, Mail, MessageId};

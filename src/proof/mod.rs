@@ -1,10 +1,12 @@
-//! What a mail proves by itself: DKIM, SPF, DMARC and ARC, asked of the domain name system.
+//! What a mail proves by itself: DKIM, SPF, DMARC and ARC, asked of the domain name system, and S/MIME.
 //!
 //! For desks whose mail server adds no `Authentication-Results`. It says what was found, in the words of RFC 8601, and
 //! refuses to judge: who may speak is the desk's business. What can't be asked or answered in time is not proven.
 
+mod checks;
 mod hop;
 mod settings;
+pub mod smime;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,9 +24,9 @@ use mail_auth::{
 use crate::mail::Header;
 use crate::mail::authres::{self, MethodResult};
 use crate::mail::parse::header_fields;
-use crate::source::Incoming;
 use hop::Hop;
 
+pub use checks::Checks;
 pub use settings::Settings;
 
 /// Signatures of one mail that are looked at, sealed sets of RFC 8617 as well; a mail with more proves nothing.
@@ -74,12 +76,6 @@ impl Prover {
             trusted_servers: trusted_servers.to_vec(),
             trusted_sealers: settings.trusted_sealers.clone(),
         }))
-    }
-
-    /// Asks about a batch, all of it at once.
-    pub async fn check_all(&self, mails: &mut [Incoming], now: Timestamp) {
-        let asked = mails.iter_mut().map(|mail| async move { mail.checked = self.check(&mail.raw, now).await });
-        futures_util::future::join_all(asked).await;
     }
 
     /// What is found about one mail; nothing where there is nothing to ask, or no answer within the limit.

@@ -3,6 +3,8 @@
 //! Done here and not by the library, since a mail must keep its fields however broken they are: repeated, raw 8-bit,
 //! encoded words that split a character.
 
+use std::ops::Range;
+
 use super::charset;
 use super::value::Value;
 use super::{ReadLimits, words};
@@ -145,6 +147,25 @@ fn unfolded(block: &[u8], limits: &ReadLimits, faults: &mut Vec<Fault>) -> Vec<(
     fields
 }
 
+/// The fields of a block with every byte that they have, folds and line ends too; lines that are none are left out.
+pub fn verbatim(block: &[u8]) -> Vec<(&str, &[u8])> {
+    let mut fields: Vec<(&str, Range<usize>)> = Vec::new();
+    let (mut at, mut in_field) = (0, false);
+    for line in block.split_inclusive(|byte| *byte == b'\n') {
+        let end = at + line.len();
+        match (kind(line), fields.last_mut()) {
+            (Line::Field(name), _) => {
+                in_field = true;
+                fields.push((name, at..end));
+            }
+            (Line::Continued, Some((_, place))) if in_field => place.end = end,
+            (kind, _) => in_field &= kind == Line::Continued,
+        }
+        at = end;
+    }
+    fields.into_iter().map(|(name, place)| (name, &block[place])).collect()
+}
+
 /// Control characters to blanks, NUL to nothing, ends trimmed.
 fn one_line(text: &str) -> String {
     let kept = text.chars().filter(|c| *c != '\0').map(|c| if c.is_control() { ' ' } else { c });
@@ -186,6 +207,13 @@ mod tests {
             assert!(fields.len() <= 1_000 && fields.iter().all(|(_, value)| value.len() <= LONGEST_VALUE));
             assert_eq!(faults, [Fault::HeaderTooLong]);
         }
+    }
+
+    #[test]
+    fn fields_are_given_as_they_stand() {
+        let block = b"A: b\r\n c\r\nno field\r\n fold of it\r\nB : d\nC: e";
+        let expected: [(&str, &[u8]); 3] = [("A", b"A: b\r\n c\r\n"), ("B", b"B : d\n"), ("C", b"C: e")];
+        assert_eq!(verbatim(block), expected);
     }
 
     #[test]

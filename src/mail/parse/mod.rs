@@ -121,7 +121,8 @@ impl Mail {
     }
 }
 
-fn digest(bytes: &[u8]) -> Digest {
+/// Of the bytes as they are.
+pub fn digest(bytes: &[u8]) -> Digest {
     Digest(sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -172,6 +173,12 @@ fn without_prefixes(subject: &str) -> &str {
 /// Values of a header block that stands inside a mail, as [`Header`]s.
 pub fn header_fields(block: &str) -> Vec<Header> {
     header::inner_fields(block.as_bytes()).iter().map(Field::decoded).collect()
+}
+
+/// A mail, or an entity inside one, cut in two: its fields as they stand, each with its name, and what follows them.
+pub fn verbatim(raw: &[u8]) -> (Vec<(&str, &[u8])>, &[u8]) {
+    let (block, body) = header::split(without_envelope_line(raw));
+    (header::verbatim(block), body)
 }
 
 #[cfg(test)]

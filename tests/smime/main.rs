@@ -1,0 +1,305 @@
+//! S/MIME, on mails that the `openssl` program signed: whose signature counts, and what proves nothing.
+
+mod people;
+
+use std::fs;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ggus_gateway::mail::parse::{ReadLimits, parse};
+use ggus_gateway::mail::smime::Signature;
+use ggus_gateway::proof::smime::{Authorities, Verifier, opened};
+use jiff::{SignedDuration, Timestamp};
+use people::{People, run};
+
+const HEAD: &str = "From: Anna Rossi <anna@infn.example>\r\nTo: support@ggus.example\r\nSubject: CE down\r\n";
+const TEXT: &str = "It is down.";
+
+fn signature_at(people: &People, mail: &str, now: Timestamp) -> Signature {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let verifier = Verifier::new(&people.trusted(), SignedDuration::from_secs(10));
+    let found = runtime.block_on(verifier.check(mail.as_bytes(), now));
+    Signature::of(&Vec::from_iter(found))
+}
+
+fn signature(people: &People, mail: &str) -> Signature {
+    signature_at(people, mail, Timestamp::now())
+}
+
+/// The text that the desk reads.
+fn text(mail: &str) -> String {
+    parse(&opened(mail.as_bytes()), &ReadLimits::default()).text
+}
+
+fn days(days: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_hours(24 * days)
+}
+
+/// Why a signature proves nothing.
+fn fault(signature: Signature) -> String {
+    match signature {
+        Signature::Worthless { because } => because,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_signature_names_its_signer() {
+    let people = People::new();
+    for mail in [people.signed("anna", HEAD, TEXT), people.signed_opaque("anna", HEAD, TEXT)] {
+        for mail in [mail.clone(), mail.replace("\r\n", "\n")] {
+            let signature = signature(&people, &mail);
+            let signer = signature.signer().unwrap_or_else(|| panic!("{signature:?}\n{mail}"));
+            assert_eq!(signer.subject, "/C=IT/O=Grid/CN=Anna Rossi");
+            assert_eq!(signer.addresses.iter().map(|one| one.as_str()).collect::<Vec<_>>(), ["anna@infn.example"]);
+            assert_eq!(text(&mail), TEXT, "{mail}");
+        }
+    }
+    let by_ben = signature(&people, &people.signed("ben", HEAD, TEXT));
+    let signer = by_ben.signer().unwrap();
+    assert_eq!(signer.subject, "/C=IT/O=Grid/CN=Ben/emailAddress=ben@infn.example");
+    assert_eq!(signer.addresses[0].as_str(), "ben@infn.example");
+    let entity = "Content-Type: text/plain\r\n\r\nGr=FC=DFe\r\n";
+    let cms = format!("{HEAD}{}", people.signed_by("cms", &["anna"], entity, &["-md", "sha512"]));
+    assert!(signature(&people, &cms).signer().is_some(), "{cms}");
+}
+
+#[test]
+fn a_mail_without_a_signature_is_left_as_it_is() {
+    let people = People::new();
+    let plain = format!("{HEAD}\r\n{TEXT}\r\n");
+    assert_eq!(signature(&people, &plain), Signature::Missing);
+    assert_eq!(opened(plain.as_bytes()), plain.as_bytes());
+}
+
+#[test]
+fn what_proves_nothing_says_why() {
+    let people = People::new();
+    let signed = people.signed("anna", HEAD, TEXT);
+    let opaque = people.signed_opaque("anna", HEAD, TEXT);
+    let why = |mail: &str| fault(signature(&people, mail));
+    assert_eq!(why(&people.signed("eve", HEAD, TEXT)), "unable to get local issuer certificate");
+    assert_eq!(why(&signed.replace(TEXT, "It is up.")), "digest failure");
+    assert_eq!(fault(signature_at(&people, &signed, days(11))), "certificate has expired");
+    assert_eq!(fault(signature_at(&people, &opaque, days(-1))), "certificate is not yet valid");
+    people.person("server", "grid", "/CN=server", "extendedKeyUsage = serverAuth\n");
+    assert_eq!(why(&people.signed("server", HEAD, TEXT)), "unsuitable certificate purpose");
+    people.authority("alone", "/C=IT/O=Grid/CN=Anna Rossi");
+    assert_eq!(why(&people.signed("alone", HEAD, TEXT)), "self-signed certificate");
+    let entity = format!("Content-Type: text/plain\r\n\r\n{TEXT}\r\n");
+    let twice = people.signed_by("smime", &["anna", "ben"], &entity, &[]);
+    assert_eq!(why(&format!("{HEAD}{twice}")), "it has several signers");
+    let nameless = people.signed_by("smime", &["anna"], &entity, &["-nocerts"]);
+    assert_eq!(why(&format!("{HEAD}{nameless}")), "signer certificate not found");
+    for mail in [
+        signed.replace("pkcs7-signature\"; micalg", "pkcs7-signature\"; boundary=x; micalg"),
+        opaque.replace("MII", "MIX"),
+    ] {
+        assert!(!why(&mail).is_empty(), "{mail}");
+    }
+    let encrypted = "Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n\r\nMIIB\r\n";
+    assert_eq!(signature(&people, &format!("{HEAD}{encrypted}")), Signature::Missing);
+}
+
+#[test]
+fn a_revocation_list_counts_where_there_is_one() {
+    let people = People::new();
+    let by = |name: &str, now| signature_at(&people, &people.signed(name, HEAD, TEXT), now);
+    assert!(by("anna", days(0)).signer().is_some());
+    people.revoke(&["ben"], 10);
+    assert!(by("anna", days(0)).signer().is_some());
+    assert_eq!(fault(by("ben", days(0))), "certificate revoked");
+    // The list is good for a shorter time than these certificates.
+    people.revoke(&["ben"], 2);
+    assert_eq!(fault(by("anna", days(3))), "CRL has expired");
+    fs::write(people.path("trusted/grid.r0"), "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n").unwrap();
+    let faults = Authorities::read(&people.trusted()).unwrap().faults(days(0));
+    assert!(
+        faults.len() == 1 && faults[0].ends_with("grid.r0 holds no revocation list that can be read"),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn a_folder_without_authorities_is_refused() {
+    let people = People::new();
+    let read = |name: &str| Authorities::read(&people.path(name)).map(|known| known.count());
+    assert_eq!(read("trusted"), Ok(1));
+    assert!(read("nowhere").unwrap_err().contains("nowhere does not exist; name a folder"));
+    fs::create_dir(people.path("empty")).unwrap();
+    assert!(read("empty").unwrap_err().contains("holds no certificate; put PEM files of CAs there"));
+    let known = Authorities::read(&people.trusted()).unwrap();
+    assert_eq!(known.faults(days(0)), [""; 0]);
+    assert_eq!(known.faults(days(3651)), ["/C=IT/O=Grid/CN=Grid CA has expired, and proves nothing"]);
+}
+
+#[test]
+fn a_name_that_could_be_another_is_none() {
+    let people = People::new();
+    people.person("long", "grid", "/C=IT/O=Grid\\/CN=Anna Rossi", "extendedKeyUsage = emailProtection\n");
+    let signature = signature(&people, &people.signed("long", HEAD, TEXT));
+    assert_eq!(signature.signer().map(|signer| signer.subject.as_str()), Some(""));
+}
+
+/// A text, and beside it whatever somebody builds around it.
+fn around(signed: &str, before: &str, after: &str) -> String {
+    let (head, rest) = signed.split_once("MIME-Version").unwrap();
+    format!(
+        "{head}MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=out\r\n\r\n--out\r\n{before}MIME-Version{rest}\r\n{after}--out--\r\n"
+    )
+}
+
+#[test]
+fn only_a_signature_over_the_whole_mail_counts() {
+    let people = People::new();
+    let signed = people.signed("anna", HEAD, TEXT);
+    let footer = around(&signed, "", "--out\r\nContent-Type: text/plain\r\n\r\nSTATUS: solved\r\n");
+    let forwarded = around(&signed, "Content-Type: message/rfc822\r\n\r\nFrom: anna@infn.example\r\n", "");
+    for mail in [footer, forwarded] {
+        assert_eq!(signature(&people, &mail), Signature::Missing, "{mail}");
+    }
+    let inner = people.signed("anna", "", TEXT);
+    let twice = format!("{HEAD}{}", people.signed_by("smime", &["eve"], &inner, &[]));
+    assert_eq!(fault(signature(&people, &twice)), "unable to get local issuer certificate", "the outermost one counts");
+}
+
+#[test]
+fn what_is_read_is_what_is_signed() {
+    let people = People::new();
+    let signed = people.signed("anna", HEAD, TEXT);
+    let boundary = signed.split_once("boundary=\"").unwrap().1.split_once('"').unwrap().0.to_owned();
+    let evil = "--evil\r\n\r\nSTATUS: solved\r\n--evil--\r\n";
+    let preamble = "This is an S/MIME signed message";
+    for mail in [
+        signed.replace(preamble, evil),
+        signed.replace(preamble, &format!("{evil}\r\n{preamble}")).replace("boundary=", "boundary=evil; boundary="),
+        signed.replace("boundary=", "x=\"boundary=evil\"; boundary=").replace(preamble, evil),
+        signed
+            .replace(preamble, evil)
+            .replace("MIME-Version", "Content-Type: multipart/mixed; boundary=evil\r\nMIME-Version"),
+        format!("{signed}\r\n--{boundary}\r\n\r\nSTATUS: solved\r\n--{boundary}--\r\n"),
+        format!("{signed}\r\n{evil}"),
+    ] {
+        let believed = signature(&people, &mail).signer().is_some();
+        let read = text(&mail);
+        assert!(!believed || read == TEXT, "{read}\n---\n{mail}");
+    }
+    // Whoever signs says nothing of author and subject by it, whatever stands before the text.
+    let entity = format!("From: ben@infn.example\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\n{TEXT}\r\n");
+    let mail = format!("{HEAD}{}", people.signed_by("smime", &["anna"], &entity, &["-nodetach"]));
+    let read = parse(&opened(mail.as_bytes()), &ReadLimits::default());
+    assert_eq!((read.subject.as_str(), read.text.as_str()), ("CE down", TEXT));
+    assert_eq!(read.sender().map(|one| one.as_str()), Some("anna@infn.example"));
+}
+
+/// Bytes of a signature that are changed, cut off or doubled must neither be believed nor end in a panic.
+#[test]
+fn hostile_signatures_are_read_within_bounds() {
+    let people = People::new();
+    let opaque = people.signed_opaque("anna", HEAD, TEXT);
+    let (head, body) = opaque.split_once("\r\n\r\n").unwrap();
+    let bytes = STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap();
+    let with = |bytes: &[u8]| format!("{head}\r\n\r\n{}\r\n", STANDARD.encode(bytes));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let verifier = Verifier::new(&people.trusted(), SignedDuration::from_secs(10));
+    let now = Timestamp::now();
+    let mut believed = 0;
+    for at in 0..bytes.len() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x41;
+        for mail in [with(&flipped), with(&bytes[..at])] {
+            let found = runtime.block_on(verifier.check(mail.as_bytes(), now));
+            let good = Signature::of(&Vec::from_iter(found)).signer().is_some();
+            assert!(!good || text(&mail) == TEXT, "byte {at}");
+            believed += usize::from(good);
+        }
+    }
+    assert!(believed < bytes.len() / 10, "{believed} of {}", bytes.len());
+    let deep = [b"\x24\x80".repeat(100_000), vec![0x30, 0x84, 0xff, 0xff, 0xff, 0xff], vec![0; 1_000]];
+    for bytes in deep {
+        assert_eq!(signature(&people, &with(&bytes)).signer(), None);
+        assert_eq!(text(&with(&bytes)), "");
+    }
+}
+
+/// A desk whose signatures count by the grid's authority; mail goes out into `out`.
+fn desk(people: &People, routing: &str) {
+    program(people, &["init", "."], "");
+    let gateway = "[desk]\naddress = \"support@ggus.example\"\n[store]\npath = \"desk.sqlite\"\n[relay.maildir]\npath = \"out\"\n\
+                   [source.in.maildir]\npath = \"in\"\n[proof]\nown_checks = false\n[smime]\nca_folder = \"trusted\"\n";
+    fs::write(people.path("gateway.toml"), gateway).unwrap();
+    fs::write(people.path("routing.toml"), routing).unwrap();
+}
+
+fn program(people: &People, arguments: &[&str], input: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ggus-gateway"));
+    command.current_dir(people.path("")).args(["--config", "gateway.toml"]).args(arguments);
+    String::from_utf8(run(&mut command, input.as_bytes())).unwrap()
+}
+
+/// The mails that go out next.
+fn sent(people: &People) -> Vec<Vec<u8>> {
+    program(people, &["run", "--once"], "");
+    let paths = fs::read_dir(people.path("out/new")).unwrap().map(|entry| entry.unwrap().path());
+    let take = |path: std::path::PathBuf| {
+        let mail = fs::read(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        mail
+    };
+    paths.map(take).collect()
+}
+
+const STRICT: &str = "default_unit = \"TPM\"\n[unit.TPM]\naddress = \"tpm@ggus.example\"\n\
+    [unit.ROC_Italy]\naddress = \"anna@infn.example\"\ntrust = \"smime\"\nsites = [\"INFN-T1\"]\n\
+    [unit.ROC_DECH]\naddress = \"desk@dech.example\"\ntrust = \"smime\"\nsigners = [\"/C=IT/O=Grid/CN=Ben/Email=ben@infn.example\"]\n\
+    sites = [\"FZK-LCG2\"]\n";
+
+#[test]
+fn a_unit_is_believed_by_its_signature_alone() {
+    let people = People::new();
+    desk(&people, STRICT);
+    program(
+        &people,
+        &["ingest", "-"],
+        "From: carl@user.example\r\nSubject: CE down\r\n\r\nSITE: INFN-T1\r\n\r\nIt is down.\r\n",
+    );
+    program(
+        &people,
+        &["ingest", "-"],
+        "From: carl@user.example\r\nSubject: SE down\r\n\r\nSITE: FZK-LCG2\r\n\r\nIt is down.\r\n",
+    );
+    let dispatch =
+        sent(&people).into_iter().find(|mail| String::from_utf8_lossy(mail).contains("To: anna@infn")).unwrap();
+    let token = parse(&dispatch, &ReadLimits::default()).reply_to[0].address.to_string();
+    let explained = |mail: &str| -> (String, String) {
+        let told: serde_json::Value =
+            serde_json::from_str(&program(&people, &["explain", "--json", "-"], mail)).unwrap();
+        (told["sender"]["by"].as_str().unwrap().to_owned(), told["reasons"].to_string())
+    };
+    let head = |ticket: u64| HEAD.replace("Subject: ", &format!("Subject: Re: [GGUS:{ticket}] "));
+    let to_token = head(1).replace("support@ggus.example", &token);
+    let (by, reasons) = explained(&people.signed("anna", &head(1), "It works."));
+    assert_eq!(by, "smime", "{reasons}");
+    assert!(reasons.contains("its S/MIME signature is good, and made by /C=IT/O=Grid/CN=Anna Rossi"), "{reasons}");
+    for (mail, reason) in [
+        (format!("{to_token}\r\nIt works.\r\n"), "nothing proves that it is theirs"),
+        (
+            people.signed("eve", &to_token, "It works."),
+            "its S/MIME signature proves nothing: unable to get local issuer",
+        ),
+        (
+            people.signed("ben", &to_token, "It works."),
+            "Ben/emailAddress=ben@infn.example, whose certificate is not for anna@",
+        ),
+        (people.signed("anna", &head(1), "It works.").replace("works", "burns"), "proves nothing: digest failure"),
+    ] {
+        let (by, reasons) = explained(&mail);
+        assert!(by == "none" && reasons.contains(reason), "{by}: {reasons}");
+    }
+    let from_desk = head(2).replace("anna@infn.example", "desk@dech.example");
+    assert_eq!(explained(&people.signed("ben", &from_desk, "It works.")).0, "smime");
+    assert_eq!(explained(&people.signed("anna", &from_desk, "It works.")).0, "none", "she is not on the list");
+    let check = program(&people, &["check"], "");
+    assert!(check.contains("trusted: 1 certificate authorities"), "{check}");
+}
