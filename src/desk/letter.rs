@@ -347,10 +347,12 @@ fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String)
     // So do the mails from which a solution was read, and the desk's own among them holds the unit's token.
     let own_mail =
         |attachment: &&Attachment| case.reading.solution_attached && attachment.media_type == "message/rfc822";
+    // A signature that a unit can check is worth more than the desk's word. A helpdesk's mail holds its own tags and ids.
+    let original = case.mail.original.iter().filter(|_| case.unit.is_none() && !template.is_for_users());
     let mut room = draft.policy.limits.passed_on_bytes;
     let (mut kept, mut left) = (Vec::new(), Vec::new());
     let for_others = |attachment: &&Attachment| !own_form(attachment) && !own_mail(attachment);
-    for attachment in case.mail.attachments.iter().filter(for_others) {
+    for attachment in case.mail.attachments.iter().filter(for_others).chain(original) {
         match room.checked_sub(attachment.bytes.len()) {
             Some(rest) => {
                 room = rest;

@@ -16,7 +16,7 @@ use crate::desk::recognise;
 use crate::desk::trail::Reason;
 use crate::engine::delivery::{self, DeadLetter, OutboxSettings};
 use crate::mail::authres::MethodResult;
-use crate::mail::{Digest, Mail, parse};
+use crate::mail::{Digest, Mail, original, parse};
 use crate::proof::smime;
 use crate::relay;
 use crate::render::compose::compose;
@@ -91,7 +91,8 @@ fn read(policy: &Policy, incoming: &Incoming) -> Option<Mail> {
 /// about that text.
 pub fn read_bytes(policy: &Policy, raw: &[u8], checked: &[MethodResult]) -> Mail {
     let mail = parse::parse(&smime::opened(raw), &policy.desk.read_limits);
-    Mail { digest: parse::digest(raw), size: raw.len(), checked: checked.to_vec(), ..mail }
+    let original = original::of(raw, &mail.text);
+    Mail { digest: parse::digest(raw), size: raw.len(), checked: checked.to_vec(), original, ..mail }
 }
 
 fn take_one(

@@ -151,6 +151,8 @@ pub struct Mail {
     pub faults: Vec<Fault>,
     /// What the gateway found out about its signatures; the reader leaves it empty.
     pub checked: Vec<MethodResult>,
+    /// The mail itself, where a person has signed it; the reader leaves it empty.
+    pub original: Option<Attachment>,
 }
 
 impl Mail {
@@ -201,5 +203,6 @@ pub(crate) fn sample(subject: &str, text: &str) -> Mail {
         content_type: "text/plain".to_owned(),
         faults: Vec::new(),
         checked: Vec::new(),
+        original: None,
     }
 }

@@ -12,6 +12,7 @@ pub mod html;
 pub mod language;
 mod lines;
 pub mod message;
+pub mod original;
 pub mod parse;
 mod pattern;
 pub mod plain;

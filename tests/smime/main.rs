@@ -303,3 +303,23 @@ fn a_unit_is_believed_by_its_signature_alone() {
     let check = program(&people, &["check"], "");
     assert!(check.contains("trusted: 1 certificate authorities"), "{check}");
 }
+
+#[test]
+fn what_is_passed_on_can_still_be_verified() {
+    let people = People::new();
+    desk(&people, STRICT);
+    for text in ["It is down.", "Die Gr\u{fc}\u{df}e fehlen, -- \r\nFrom here on it is down. \r\n"] {
+        let mail =
+            people.signed("ben", "From: ben@infn.example\r\nTo: support+x@ggus.example\r\nSubject: CE\r\n", text);
+        program(&people, &["ingest", "-"], &mail);
+        let mails = sent(&people);
+        let dispatch = mails.iter().find(|mail| String::from_utf8_lossy(mail).contains("To: tpm@")).unwrap();
+        let read = parse(dispatch, &ReadLimits::default());
+        let original = read.attachments.iter().find(|file| file.name == "signed-original.eml").unwrap();
+        let verified = people.verified(&original.bytes);
+        assert!(verified.contains(text.lines().next().unwrap()), "{verified}");
+        assert!(!String::from_utf8_lossy(&original.bytes).contains("support+x"));
+        let receipt = mails.iter().find(|mail| String::from_utf8_lossy(mail).contains("To: ben@infn.example")).unwrap();
+        assert!(parse(receipt, &ReadLimits::default()).attachments.is_empty());
+    }
+}

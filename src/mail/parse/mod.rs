@@ -117,6 +117,7 @@ impl Mail {
             content_type: String::new(),
             faults: Vec::new(),
             checked: Vec::new(),
+            original: None,
         }
     }
 }
