@@ -9,7 +9,7 @@ use ggus_gateway::mail::control::controls;
 use ggus_gateway::mail::form::forms;
 use ggus_gateway::mail::parse::{ReadLimits, parse};
 use ggus_gateway::mail::reply::cut;
-use ggus_gateway::mail::report::{Delivery, report};
+use ggus_gateway::mail::report::report;
 use ggus_gateway::mail::signals::signals;
 use ggus_gateway::mail::{Mail, html};
 use serde_json::Value;
@@ -263,40 +263,5 @@ fn tally(so_far: &mut (usize, Vec<String>), right: bool, why: impl FnOnce() -> S
         so_far.0 += 1;
     } else {
         so_far.1.push(why());
-    }
-}
-
-/// Reasons for which the reference holds that the address itself is bad: only these are hard.
-#[test]
-fn bounces_are_told_hard_from_soft() {
-    let Some(folder) = corpora().map(|folder| folder.join("sisimai")) else { return };
-    let Ok(table) = std::fs::read_to_string(folder.join("_expected.tsv")) else { return };
-    let (mut seen, mut class) = ((0, Vec::new()), (0, Vec::new()));
-    for row in table.lines().skip(1) {
-        let columns: Vec<&str> = row.split('\t').collect();
-        let [name, "1", _, _, reason, hard, ..] = columns[..] else { continue };
-        // Complaints and absence notices are no delivery failures.
-        if matches!(reason, "feedback" | "vacation" | "delivered") {
-            continue;
-        }
-        let Some(path) = files(&folder).into_iter().find(|path| path.file_stem().is_some_and(|stem| stem == name))
-        else {
-            continue;
-        };
-        let found = report(&read(&path));
-        tally(&mut seen, found.is_some(), || format!("{name}: {reason}"));
-        if let Some(found) = found.filter(|_| hard == "true") {
-            tally(&mut class, found.delivery == Delivery::Failed, || {
-                format!("{name}: {reason} {:?} {:?}", found.status, found.diagnostic)
-            });
-        }
-    }
-    score("bounces seen", seen.0, &seen.1, 95);
-    score("hard ones of them told as failed", class.0, &class.1, 97);
-    let innocent = files(&folder)
-        .into_iter()
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("NOTBOUNCE")));
-    for path in innocent {
-        println!("{}: {:?}", path.display(), report(&read(&path)).map(|found| found.delivery));
     }
 }
