@@ -182,8 +182,7 @@ const READ_BY_HAND: &str = "
 fn bounces_name_whose_they_are() {
     let Some(folder) = folder() else { return };
     let bounces = bounces(&folder);
-    let by_hand: BTreeMap<&str, &str> =
-        READ_BY_HAND.lines().filter_map(|line| line.trim().split_once(' ')).collect();
+    let by_hand: BTreeMap<&str, &str> = READ_BY_HAND.lines().filter_map(|line| line.trim().split_once(' ')).collect();
     let mut wrong = Vec::new();
     for bounce in &bounces {
         let named = match by_hand.get(&*bounce.name) {

@@ -1,7 +1,8 @@
 //! Delivery failures of our own mail: reported by a DSN (RFC 3464), or by our relay when it gave a mail up.
 //!
-//! A report counts only when it comes to the envelope address of that very mail; others are noted. One that counts takes
-//! the ticket from a unit that can't be reached to TPM, rather than into silence.
+//! A report counts only when it comes to the envelope address of that very mail; others change nothing, though TPM may
+//! look. One that counts is told to TPM, and where nobody has the address takes the ticket from that unit to TPM, rather
+//! than into silence.
 
 use jiff::Timestamp;
 
@@ -41,21 +42,25 @@ pub fn decide(policy: &Policy, case: &Case<'_>, report: &Report, snapshot: &Snap
     let to = letter.map(|letter| letter.to.to_string());
     draft.because(Reason::DeliveryReport { about: Some(format!("mail {number} of ticket {id}")) });
     match (about, letter) {
-        (Some(_), Some(letter)) if report.delivery == Delivery::Failed => {
-            failed(&mut draft, number, letter, report.clone())
-        }
+        (Some(_), Some(letter)) if report.delivery.is_failure() => failed(&mut draft, number, letter, report.clone()),
         (Some(_), _) => {
-            draft.note(format!("Delivery of mail {number} to {}: {:?}.", to.unwrap_or_default(), report.delivery))
+            draft.note(format!("Mail {number} to {}: {}.", to.unwrap_or_default(), report.delivery.words()))
         }
         (None, _) => {
             let because =
                 "a delivery report that does not come to the envelope address of the mail proves nothing".to_owned();
             draft.because(Reason::NotAnswered { because });
-            draft.note(format!("An unproven report says that mail {number} was not delivered."));
+            let to = to.unwrap_or_default();
+            let said = format!("An unproven report says of mail {number} to {to}: {}.", report.delivery.words());
+            // Whoever sent it has seen the mail, so it may be true; it marks no address.
+            match report.delivery.is_failure() && !to.is_empty() {
+                true => draft.flag(said),
+                false => draft.note(said),
+            }
         }
     }
     let notices = match (about, letter) {
-        (Some(_), Some(letter)) if report.delivery == Delivery::Failed => of_triage(policy, case, letter, report),
+        (Some(_), Some(letter)) if report.delivery.is_failure() => of_triage(policy, case, letter, report),
         _ => Vec::new(),
     };
     let mut decision = draft.finish(Verdict::Report, understood(case, Some(id)));
@@ -68,8 +73,7 @@ fn of_triage(policy: &Policy, case: &Case<'_>, letter: &Letter, report: &Report)
     if letter.recipient != Recipient::Unit(policy.default_unit.clone()) {
         return Vec::new();
     }
-    let why = report.diagnostic.as_deref().or(report.status.as_deref()).unwrap_or("no reason was given");
-    let text = format!("Mail to {}, at {}, could not be delivered: {why}", policy.default_unit, letter.to);
+    let text = format!("Mail to {}, at {}, could not be delivered: {}", policy.default_unit, letter.to, report.why());
     letter::to_operators(policy, &text, &format!("failed.{}", case.mail.digest.0))
 }
 
@@ -125,8 +129,11 @@ fn proven(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot) -> Option<(Tick
 }
 
 fn failed(draft: &mut Draft<'_>, number: u32, letter: &Letter, report: Report) {
+    let for_good = report.delivery == Delivery::Failed;
     let event = Event::DeliveryFailed { number, recipient: letter.to.to_string(), report };
     match &letter.recipient {
+        // An address that may be good keeps its ticket; TPM hears and decides.
+        Recipient::Unit(unit) if *unit != draft.policy.default_unit && !for_good => {}
         Recipient::Unit(unit) if *unit != draft.policy.default_unit => unreachable_unit(draft, unit),
         // TPM itself can't be reached: its own notice could not either. Operators are told instead.
         Recipient::Unit(_) => draft.fact(&Actor::Desk, Event::Flagged { why: format!("Mail to {} fails.", letter.to) }),

@@ -12,6 +12,7 @@ use super::letter;
 use super::open;
 use super::policy::UnitName;
 use super::trail::Reason;
+use crate::mail::report::Delivery;
 
 /// All mails of a draft, in the order of its facts.
 pub fn mails(draft: &mut Draft<'_>) -> Vec<Outbound> {
@@ -49,8 +50,11 @@ fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec
         Event::LateMail { unit, .. } => once(draft, unit, Notice::TicketEnded, "", mails),
         Event::DeliveryFailed { number, .. } if is_to_tpm(draft, *number) => {}
         Event::DeliveryFailed { recipient, report, .. } => {
-            let why = report.diagnostic.as_deref().or(report.status.as_deref()).unwrap_or("no reason was given");
-            tpm(draft, &format!("Mail to {recipient} could not be delivered: {why}"), mails);
+            let how = match report.delivery {
+                Delivery::Failed => "could not be delivered",
+                _ => "was not delivered, though the address may be good",
+            };
+            tpm(draft, &format!("Mail to {recipient} {how}: {}", report.why()), mails);
         }
         _ => {}
     }

@@ -72,17 +72,17 @@ fn words(case: &Case<'_>) -> String {
 }
 
 /// Mail that is kept and answers nothing: a machine's, or what the helpdesk behind it keeps to itself. What a list
-/// passed on was written by a person all the same, so TPM is asked to look.
+/// passed on, or came with the null sender and no other mark, may be a person's all the same, so TPM is asked to look.
 fn no_answer(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, text: &str) -> Option<Verdict> {
     if case.reading.internal {
         draft.keep_status("its helpdesk marks it as internal");
         draft.keep(actor, Visibility::Internal, text);
         return Some(Verdict::Append);
     }
-    if passed_on_by_list(case) && !text.is_empty() {
-        draft.keep_status("it came through a list");
+    if may_be_a_persons(case) && !text.is_empty() {
+        draft.keep_status("it came through a list, or with the null sender");
         draft.keep(actor, Visibility::Internal, text);
-        draft.flag("A mail of the user came through a list: it was kept and sent to nobody.");
+        draft.flag("A mail of the user came through a list, or with the null sender: it was kept and sent to nobody.");
         return Some(Verdict::Append);
     }
     let has_words = matches!(case.reading.kind, None | Some(Kind::Comment | Kind::Question));
@@ -94,14 +94,14 @@ fn no_answer(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, text: &str) 
     Some(Verdict::Report)
 }
 
-fn passed_on_by_list(case: &Case<'_>) -> bool {
+fn may_be_a_persons(case: &Case<'_>) -> bool {
     let marks = &case.signals.marks;
     let of_list = |mark: &Mark| match mark {
-        Mark::List(_) => true,
+        Mark::List(_) | Mark::NullSender => true,
         Mark::Precedence(word) => word == "list" || word == "bulk",
         _ => false,
     };
-    let is_list = |mark: &Mark| matches!(mark, Mark::List(_));
+    let is_list = |mark: &Mark| matches!(mark, Mark::List(_) | Mark::NullSender);
     case.unit.is_none() && marks.iter().any(is_list) && marks.iter().all(of_list) && case.signals.own_loop.is_none()
 }
 

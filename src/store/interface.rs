@@ -13,7 +13,7 @@ use super::{lines, sql};
 use crate::desk::decision::{Recipient, Template};
 use crate::desk::event::{Actor, Event};
 use crate::desk::policy::UnitName;
-use crate::mail::report::Report;
+use crate::mail::report::{Delivery, Report};
 
 /// A unit's interface in numbers: tickets that came so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub struct Interface {
     pub acknowledged: u64,
     /// The unit ended it by mail.
     pub solved: u64,
-    /// Mail to the unit could not be delivered.
+    /// Mail to the unit could not be delivered, for good.
     pub bounced: u64,
     /// Its address fails: since then nothing was heard.
     pub failing: Option<Failing>,
@@ -87,7 +87,9 @@ pub(super) fn note(
             (Actor::Unit(unit), Event::Solved { .. } | Event::Unsolved { .. }) => {
                 step(conn, sql::LEG_SOLVED, unit, ticket, now)?;
             }
-            (_, Event::DeliveryFailed { number, report, .. }) => failed(conn, ticket, *number, report, now)?,
+            (_, Event::DeliveryFailed { number, report, .. }) if report.delivery == Delivery::Failed => {
+                failed(conn, ticket, *number, report, now)?;
+            }
             _ => {}
         }
     }
@@ -111,8 +113,7 @@ fn failed(conn: &Connection, ticket: Option<i64>, number: u32, report: &Report, 
     let Some(Recipient::Unit(unit)) = cells::row(conn, sql::LETTER, (ticket, number), recipient)? else {
         return Ok(());
     };
-    let why = report.diagnostic.as_deref().or(report.status.as_deref()).unwrap_or("no reason was given");
-    execute(conn, sql::INTERFACE_FAILED, (&unit.0, now, why))?;
+    execute(conn, sql::INTERFACE_FAILED, (&unit.0, now, report.why()))?;
     step(conn, sql::LEG_BOUNCED, &unit, ticket, now)
 }
 

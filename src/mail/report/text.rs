@@ -72,7 +72,8 @@ impl<'a> Told<'a> {
     /// Recipients where no field and no entry with the outcome names one: those that entries name, else the first address
     /// that could be meant, else to whom the mail that came back went.
     pub fn recipients(&self) -> Vec<Address> {
-        let of_entries = || self.entries().into_iter().filter_map(|entry| entry.recipient).take(MOST_RECIPIENTS).collect();
+        let of_entries =
+            || self.entries().into_iter().filter_map(|entry| entry.recipient).take(MOST_RECIPIENTS).collect();
         let in_text = || addresses(self.reason).find(|address| !self.is_own(address)).into_iter().collect();
         let addressed = || self.returned_to().take(MOST_RECIPIENTS).collect();
         let sources: [&dyn Fn() -> Vec<Address>; 3] = [&of_entries, &in_text, &addressed];
@@ -90,7 +91,8 @@ impl<'a> Told<'a> {
     fn entries(&self) -> Vec<Entry> {
         let mut entries = vec![Entry { text: String::new(), recipient: None }];
         for line in self.reason.lines() {
-            let recipient = RECIPIENT.first(line).and_then(Address::parse).filter(|address| !self.wrote_or_got(address));
+            let recipient =
+                RECIPIENT.first(line).and_then(Address::parse).filter(|address| !self.wrote_or_got(address));
             match entries.last_mut() {
                 Some(last) if recipient.is_none() && !line.trim().is_empty() => {
                     last.text.push('\n');
@@ -158,9 +160,8 @@ static RECIPIENT: Pattern = Pattern::new(
     r#"(?i)^[ \t>]*(?:[a-z][a-z ]{0,40} (?:to|address): *)?<?"?([a-z0-9][a-z0-9.!#$%&'*+/=?^_`{|}~-]{0,63}@[a-z0-9](?:[a-z0-9-]{0,62}\.){1,10}[a-z]{2,24})"?>?[:.]?(?:[\s,;]|$)"#,
 );
 /// The other server's answer came behind the mail (RFC 5321 section 3.3).
-static TO_DATA: Pattern = Pattern::new(
-    r"(?im)in reply to end of data|after end of data|for text command|^(?:>>> )?data\s*$",
-);
+static TO_DATA: Pattern =
+    Pattern::new(r"(?im)in reply to end of data|after end of data|for text command|^(?:>>> )?data\s*$");
 /// Where the returned mail begins: a line that says so, or the first field of its header.
 static RETURNED: Pattern = Pattern::new(
     r"(?im)^(?:-{2,}.{0,60}(?:copy of|original|returned|unsent|undelivered|header of) .{0,80}|.{0,20}below (?:this line )?is (?:a|the) copy of .{0,60}|(?:original )?message (?:headers )?follows?.{0,20}|original message:|(?:return-path|received|message-id): ?.{0,200})$",
