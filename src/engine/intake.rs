@@ -126,10 +126,7 @@ enum Failed {
 
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Misused { .. } | StoreError::NotFound { .. } | StoreError::Refused(_) => Self::Poison,
-            other => Self::Store(other),
-        }
+        if error.concerns_one_call() { Self::Poison } else { Self::Store(error) }
     }
 }
 

@@ -79,7 +79,7 @@ impl Batch<'_> {
 
     /// Does a call's work and names the file where it fails. A failure that cost the transaction is remembered.
     pub(super) fn call<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let done = self.conn().and_then(work).map_err(|fault| fault.at(self.reader.file()));
+        let done = self.conn().and_then(work).map_err(|fault| self.reader.told(fault));
         if let Err(error) = &done
             && self.reader.conn().is_autocommit()
         {

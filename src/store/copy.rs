@@ -31,7 +31,7 @@ impl Reader {
 
     fn write_into(&self, file: &Path) -> Result<(), StoreError> {
         let shown = file.display().to_string();
-        new_private_file(file).map_err(|error| cannot(file, &error))?;
+        new_private_file(file).map_err(|error| StoreError::of_io(file, &error))?;
         self.conn().execute("VACUUM INTO ?1", [&shown]).map_err(|error| self.fault(error))?;
         Self::open(file)?.check_integrity()
     }
@@ -56,7 +56,7 @@ pub fn restore(copy: &Path, store: &Path, aside: &str, skipped: u32) -> Result<O
         let _ = fs::remove_file(&unfinished);
     }
     made.map_err(|error| unfit(copy, error))?;
-    let kept = put_aside(store, aside).map_err(|error| cannot(store, &error))?;
+    let kept = put_aside(store, aside).map_err(|error| StoreError::of_io(store, &error))?;
     publish(&unfinished, store)?;
     Ok(kept)
 }
@@ -66,8 +66,8 @@ fn prepare(copy: &Path, unfinished: &Path, skipped: u32) -> Result<(), StoreErro
     if !copy.exists() {
         return Err(StoreError::NoStore { file: copy.display().to_string() });
     }
-    new_private_file(unfinished).map_err(|error| cannot(unfinished, &error))?;
-    fs::copy(copy, unfinished).map_err(|error| cannot(unfinished, &error))?;
+    new_private_file(unfinished).map_err(|error| StoreError::of_io(unfinished, &error))?;
+    fs::copy(copy, unfinished).map_err(|error| StoreError::of_io(unfinished, &error))?;
     let mut store = Store::open(unfinished)?;
     store.reader().check_integrity()?;
     store.batch(|batch| {
@@ -120,7 +120,7 @@ fn publish(file: &Path, target: &Path) -> Result<(), StoreError> {
         let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     };
-    named().map_err(|error| cannot(target, &error))
+    named().map_err(|error| StoreError::of_io(target, &error))
 }
 
 fn refuse_to_write_over(target: &Path) -> Result<(), StoreError> {
@@ -140,17 +140,8 @@ fn new_private_file(path: &Path) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
-}
-
-fn cannot(path: &Path, error: &io::Error) -> StoreError {
-    let file = path.display().to_string();
-    match error.kind() {
-        io::ErrorKind::StorageFull => StoreError::Full { file },
-        io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { file },
-        _ => StoreError::CannotOpen { file, detail: error.to_string() },
-    }
 }

@@ -3,6 +3,8 @@
 //! [`Fault`] is the inner half: SQL code fails with it and does not know the file; the public methods add that.
 
 use std::fmt::Display;
+use std::io;
+use std::path::Path;
 
 use rusqlite::ErrorCode;
 
@@ -21,13 +23,19 @@ pub enum StoreError {
     Foreign { file: String },
     #[error("store {file} has no room left on its disk; free some space, until then mail waits at its source")]
     Full { file: String },
+    #[error(
+        "store {file} was moved, deleted or replaced under the gateway; put it back, or stop the gateway and restore a backup"
+    )]
+    Gone { file: String },
     #[error("store {file} can't be read or written ({detail}); check its disk and its mount")]
     Io { file: String, detail: String },
     #[error("store {file} refuses what it was asked to keep ({detail}); please report this as a fault of the gateway")]
     Misused { file: String, detail: String },
     #[error("store {file} has the newer schema {found}, this gateway knows {known}; start the newer gateway")]
     Newer { file: String, found: u32, known: u32 },
-    #[error("directory {directory} of the store does not exist; create it or name another in the configuration")]
+    #[error(
+        "directory {directory} of the store does not exist; mount its disk, create it or name another in the configuration"
+    )]
     NoDirectory { directory: String },
     #[error("store {file} does not exist; start the gateway once or name another file in the configuration")]
     NoStore { file: String },
@@ -35,7 +43,9 @@ pub enum StoreError {
     NotFound { what: String },
     #[error("store {file} has the older schema {found}, this gateway wants {known}; start the gateway to renew it")]
     Older { file: String, found: u32, known: u32 },
-    #[error("store {file} is read-only; let the gateway's user write to the file and to its directory")]
+    #[error(
+        "store {file} is read-only; mount its disk for writing, or let the gateway's user write to the file and to its directory"
+    )]
     ReadOnly { file: String },
     /// The row is in a state in which this can't be done. The text says which and what to do.
     #[error("{0}")]
@@ -53,10 +63,26 @@ impl StoreError {
             Self::Busy { .. }
                 | Self::CannotOpen { .. }
                 | Self::Full { .. }
+                | Self::Gone { .. }
                 | Self::Io { .. }
                 | Self::ReadOnly { .. }
                 | Self::Undone { .. }
         )
+    }
+
+    /// Whether the store itself fares well, and only can't do what it was asked to.
+    pub fn concerns_one_call(&self) -> bool {
+        matches!(self, Self::Misused { .. } | Self::NotFound { .. } | Self::Refused(_))
+    }
+
+    /// A failure of the file system.
+    pub(super) fn of_io(path: &Path, error: &io::Error) -> Self {
+        let file = path.display().to_string();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { file },
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { file },
+            _ => Self::CannotOpen { file, detail: error.to_string() },
+        }
     }
 }
 
@@ -86,6 +112,12 @@ impl Fault {
     /// A value in the store that can't be read.
     pub(super) fn unreadable(what: impl Display, why: impl Display) -> Self {
         Self::Unreadable(format!("{what}: {why}"))
+    }
+
+    /// SQLite found the file damaged.
+    pub(super) fn is_damage(&self) -> bool {
+        let Self::Sql(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
     }
 
     /// The error that the caller sees.

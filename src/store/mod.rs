@@ -19,8 +19,10 @@ mod copy;
 mod error;
 mod interface;
 mod lines;
+mod lock;
 mod look;
 mod outbox;
+mod place;
 mod reader;
 mod record;
 mod rows;
@@ -34,7 +36,9 @@ pub use batch::Batch;
 pub use copy::restore;
 pub use error::StoreError;
 pub use interface::{Failing, Interface};
+pub use lock::{Lock, note};
 pub use outbox::Settlement;
+pub use place::probe;
 pub use reader::Reader;
 pub use record::{Letter, Record, Taken};
 pub use rows::{
@@ -43,11 +47,15 @@ pub use rows::{
     Resolution, TicketFilter, TicketLine, UnitCounts,
 };
 
+use place::Place;
+
 use crate::desk::ticket::TicketId;
 
 /// The one writer of a process. Several processes may write (the daemon, and a person's command): they take turns.
 pub struct Store {
     reader: Reader,
+    /// `None` for a store without a file.
+    place: Option<Place>,
 }
 
 impl fmt::Debug for Store {
@@ -64,17 +72,26 @@ impl Store {
     /// The file is a newer gateway's, another program's, damaged, read-only or can't be made.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let conn = schema::open_writer(path)?;
-        Ok(Self { reader: Reader::over(conn, path.display().to_string()) })
+        Ok(Self { reader: Reader::over(conn, path.display().to_string()), place: Some(Place::of(path)) })
     }
 
     /// A store that is gone when it is dropped.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Ok(Self { reader: Reader::over(schema::open_memory()?, ":memory:".to_owned()) })
+        Ok(Self { reader: Reader::over(schema::open_memory()?, ":memory:".to_owned()), place: None })
     }
 
     /// One transaction. Everything that `work` did is durable when this returns `Ok`, and undone when `work` fails or
     /// panics.
+    ///
+    /// # Errors
+    /// Beside those of `work`: the file was moved away, or was found damaged since it was opened; then it is left alone.
     pub fn batch<T>(&mut self, work: impl FnOnce(&mut Batch<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Some(damaged) = self.reader.damaged() {
+            return Err(damaged.clone());
+        }
+        if self.place.as_ref().is_some_and(|place| !place.is_the_same()) {
+            return Err(StoreError::Gone { file: self.reader.file().to_owned() });
+        }
         batch::run(&self.reader, work)
     }
 

@@ -3,6 +3,7 @@
 //!
 //! A [`Reader`] on a file has its own read-only connection: it blocks nobody and sees what was committed.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -36,6 +37,8 @@ const MOST_PROBLEMS: u32 = 20;
 pub struct Reader {
     conn: Connection,
     file: String,
+    /// SQLite has found the file damaged.
+    damaged: OnceCell<StoreError>,
 }
 
 impl fmt::Debug for Reader {
@@ -47,11 +50,11 @@ impl fmt::Debug for Reader {
 impl Reader {
     /// Opens the store in a file, which must be there and up to date.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { conn: schema::open_reader(path)?, file: path.display().to_string() })
+        Ok(Self::over(schema::open_reader(path)?, path.display().to_string()))
     }
 
     pub(super) fn over(conn: Connection, file: String) -> Self {
-        Self { conn, file }
+        Self { conn, file, damaged: OnceCell::new() }
     }
 
     pub(super) fn conn(&self) -> &Connection {
@@ -63,19 +66,34 @@ impl Reader {
     }
 
     pub(super) fn fault(&self, error: rusqlite::Error) -> StoreError {
-        Fault::from(error).at(&self.file)
+        self.told(error.into())
+    }
+
+    /// The error that a caller sees.
+    pub(super) fn told(&self, fault: Fault) -> StoreError {
+        let is_damage = fault.is_damage();
+        let error = fault.at(&self.file);
+        if is_damage {
+            self.damaged.get_or_init(|| error.clone());
+        }
+        error
+    }
+
+    /// Why nothing more may be written into the file.
+    pub(super) fn damaged(&self) -> Option<&StoreError> {
+        self.damaged.get()
     }
 
     /// Does a call's look-ups on one state of the store.
     pub(super) fn ask<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        let look = || {
+        let look = || -> Result<T, Fault> {
             // Within a batch the transaction is there already.
             let transaction = self.conn.is_autocommit().then(|| self.conn.unchecked_transaction()).transpose()?;
             let found = work(&self.conn)?;
             transaction.map_or(Ok(()), rusqlite::Transaction::commit)?;
             Ok(found)
         };
-        look().map_err(|fault: Fault| fault.at(&self.file))
+        look().map_err(|fault| self.told(fault))
     }
 
     /// Tickets, the newest first.

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, params};
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, StoreError};
+use super::place;
 
 /// A step of the schema. Its number is its place in the list, from 1.
 pub(super) struct Migration {
@@ -48,7 +49,7 @@ fn number_of(migrations: &[Migration]) -> u32 {
 /// Opens for writing; makes the file where there is none, and brings it up to date.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let file = path.display().to_string();
-    make_file(path, &file)?;
+    make_file(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || -> Result<Connection, Fault> {
         let conn = Connection::open_with_flags(path, flags)?;
@@ -95,11 +96,8 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// The file, readable by its owner only: it holds people's mail. SQLite gives its side files the same rights.
-fn make_file(path: &Path, file: &str) -> Result<(), StoreError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(missing) = parent.filter(|parent| !parent.is_dir()) {
-        return Err(StoreError::NoDirectory { directory: missing.display().to_string() });
-    }
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    place::directory(path)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -107,7 +105,7 @@ fn make_file(path: &Path, file: &str) -> Result<(), StoreError> {
     match options.open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(StoreError::CannotOpen { file: file.to_owned(), detail: error.to_string() }),
+        Err(error) => Err(StoreError::of_io(path, &error)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ggus_gateway::desk::decision::{Decision, Verdict};
 use ggus_gateway::desk::inquiry::Inquiry;
 use ggus_gateway::desk::ticket::TicketId;
-use ggus_gateway::store::{OutboxFilter, OutboxId, Reader, Store, StoreError};
+use ggus_gateway::store::{HealthState, Lock, OutboxFilter, OutboxId, Reader, Store, StoreError, note, probe};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -138,6 +138,50 @@ fn a_running_gateway_stops_writing_when_a_newer_one_renewed_the_store() {
     tamper(&path, "PRAGMA user_version = 99;");
     let error = store.batch(|batch| open_in(batch, at(1), 9)).unwrap_err();
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+}
+
+#[test]
+fn a_file_that_was_moved_away_is_written_no_more_until_it_is_back() {
+    let (directory, path) = store_on_disk();
+    let mut store = Store::open(&path).unwrap();
+    let aside = directory.path().join("aside");
+    for (n, file) in [(4, path.clone()), (5, PathBuf::from(format!("{}-wal", path.display())))] {
+        fs::rename(&file, &aside).unwrap();
+        let gone = store.batch(|batch| open_in(batch, at(1), n)).unwrap_err();
+        assert_eq!(gone, StoreError::Gone { file: path.display().to_string() });
+        // Another file in its place is not the one that was opened.
+        fs::copy(&aside, &file).unwrap();
+        assert_eq!(store.batch(|batch| open_in(batch, at(1), n)).unwrap_err(), gone);
+        fs::rename(&aside, &file).unwrap();
+        store.batch(|batch| open_in(batch, at(1), n)).unwrap();
+    }
+}
+
+#[test]
+fn a_lock_is_held_by_one_and_tells_how_the_store_fares() {
+    let (_directory, path) = store_on_disk();
+    assert_eq!(note(&path), None);
+    let lock = Lock::take(&path).unwrap();
+    let refused = Lock::take(&path).unwrap_err().to_string();
+    assert!(refused.ends_with("is held by a gateway that runs already; stop that one first"), "{refused}");
+    for (state, text) in [(HealthState::Blocked, "ü".repeat(9_999)), (HealthState::Well, "mail is kept".to_owned())] {
+        lock.note(state, &text, at(0));
+        let noted = note(&path).unwrap();
+        assert_eq!((noted.state, noted.at), (state, at(0)));
+        assert!(text.starts_with(&noted.text) && noted.text.len() > 10, "{}", noted.text);
+    }
+    drop(lock);
+    assert_eq!(note(&path), None);
+    assert!(Lock::take(&path).is_ok());
+}
+
+#[test]
+fn room_is_tried_without_a_trace() {
+    let (directory, path) = store_on_disk();
+    let names = || fs::read_dir(directory.path()).unwrap().count();
+    let before = names();
+    assert_eq!((probe(&path), names()), (Ok(()), before));
+    assert!(matches!(probe(&path.join("x")), Err(StoreError::NoDirectory { .. })));
 }
 
 #[test]
