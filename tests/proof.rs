@@ -194,14 +194,15 @@ fn a_trusted_forwarders_seal_tells_what_it_saw() {
 #[test]
 fn a_unit_is_believed_by_its_signature() {
     let world = World::new();
-    let file = |name: &str| world.folder.path().join(name);
+    let config = world.folder.path().join("config");
+    let file = |name: &str| config.join(name);
     let program = |arguments: &[&str], input: &str| {
         run(
             Command::new(env!("CARGO_BIN_EXE_ggus-gateway")).arg("--config").arg(file("gateway.toml")).args(arguments),
             input,
         )
     };
-    run(Command::new(env!("CARGO_BIN_EXE_ggus-gateway")).arg("init").arg(world.folder.path()), "");
+    run(Command::new(env!("CARGO_BIN_EXE_ggus-gateway")).arg("init").arg(&config), "");
     let gateway = format!(
         "[desk]\naddress = \"support@ggus.example\"\n[store]\npath = \"desk.sqlite\"\n\
          [relay.maildir]\npath = \"out\"\n[proof]\nname_servers = [\"127.0.0.1:{}\"]\n",

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::table::count;
-use super::{Failure, open_reader, print, run};
+use super::{Failure, open_reader, print};
 use crate::config;
 use crate::daemon::clock;
-use crate::store::{self, Reader};
+use crate::store::{self, Lock, Reader};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -50,7 +50,7 @@ pub fn backup(config: &Path, args: &BackupArgs) -> Result<ExitCode, Failure> {
 pub fn restore(config: &Path, args: &RestoreArgs) -> Result<ExitCode, Failure> {
     let loaded = config::load(config)?;
     let path = &loaded.plant.store;
-    let _alone = run::alone(path)?;
+    let _lock = Lock::take(path)?;
     let aside = format!(".before-{}", clock::now().strftime("%Y-%m-%dT%H%M%SZ"));
     let kept = store::restore(&args.file, path, &aside, args.skip)?;
     print(&format!("{}: restored from {}, {}", path.display(), args.file.display(), contents(&Reader::open(path)?)?))?;

@@ -15,6 +15,7 @@ use crate::daemon;
 use crate::mail::parse::{ReadLimits, parse};
 use crate::mail::{Mail, MessageId};
 use crate::source::Stay;
+use crate::store::Lock;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -161,10 +162,10 @@ impl Stage {
     /// The real daemon takes what is there and delivers what is due.
     fn desk_works(&mut self, story: &str) -> Result<(), Failure> {
         let (loaded, templates) = load(&self.config)?;
-        let store = open_store(&loaded)?;
+        let owned = (open_store(&loaded)?, Lock::take(&loaded.plant.store)?);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (_stop, stopped) = watch::channel(false);
-        runtime.block_on(daemon::run(loaded, templates, store, Stay::Once, stopped))?;
+        runtime.block_on(daemon::run(loaded, templates, owned, Stay::Once, stopped))?;
         print(&format!("   {story}\n"))?;
         for (to, path) in self.delivered()? {
             if self.seen.insert(path.clone()) {

@@ -43,7 +43,7 @@ struct Tally {
 
 pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let (loaded, templates) = load(config)?;
-    let mut store = open_store(&loaded)?;
+    let mut store = open_store(&loaded).map_err(keep)?;
     let rules = Rules { policy: &loaded.policy, templates: &templates };
     let signatures = Signatures::new(&loaded)?;
     let bar = progress();
@@ -90,7 +90,7 @@ fn take(
 ) -> Result<(), Failure> {
     let mut mails: Vec<Incoming> = waiting.iter_mut().map(incoming).collect();
     signatures.check(&mut mails);
-    let outcomes = intake::take(rules, store, &mails, clock::now())?;
+    let outcomes = intake::take(rules, store, &mails, clock::now()).map_err(|error| keep(error.into()))?;
     for (found, outcome) in waiting.drain(..).zip(&outcomes) {
         let counter = if outcome.duplicate { &mut tally.duplicates } else { &mut tally.taken };
         *counter += 1;
@@ -98,6 +98,11 @@ fn take(
         bar.inc(1);
     }
     Ok(())
+}
+
+/// Whatever ails the store, a pipe must not take it for a fault of the mail.
+fn keep(failure: Failure) -> Failure {
+    Failure::Later(failure.to_string())
 }
 
 fn incoming(found: &mut Found) -> Incoming {

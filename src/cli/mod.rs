@@ -192,15 +192,9 @@ fn load(config: &Path) -> Result<(Loaded, Templates), Failure> {
     Ok((loaded, templates))
 }
 
-/// The store, for writing; made where there is none.
+/// The store, for writing; made where there is none. Its directory is not: a disk may not be mounted yet.
 fn open_store(loaded: &Loaded) -> Result<Store, Failure> {
-    let path = &loaded.plant.store;
-    if let Some(parent) = path.parent() {
-        std::fs::create_dir_all(parent).map_err(|error| {
-            Failure::Config(format!("{} can't be made ({error}); make it or name another", parent.display()))
-        })?;
-    }
-    let mut store = Store::open(path)?;
+    let mut store = Store::open(&loaded.plant.store)?;
     store.set_first_ticket(crate::desk::ticket::TicketId(loaded.plant.first_ticket))?;
     Ok(store)
 }

@@ -1,6 +1,5 @@
 //! `run`: the daemon, until it is told to stop.
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,6 +9,7 @@ use tokio::sync::watch;
 use super::{Failure, load, open_store};
 use crate::daemon;
 use crate::source::Stay;
+use crate::store::{Lock, Store};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -28,8 +28,9 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    // First: a store that another gateway uses must not be renewed under it.
+    let lock = Lock::take(&loaded.plant.store)?;
     let mut store = open_store(&loaded)?;
-    let _alone = alone(&loaded.plant.store)?;
     end_leases(&mut store)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
@@ -45,31 +46,15 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         });
         let desk = &loaded.policy.desk;
         tracing::info!(desk = %desk.address, units = loaded.policy.units.len(), sources = loaded.plant.sources.len(), "the desk is open");
-        let ended = daemon::run(loaded, templates, store, stay, stopped).await;
+        let ended = daemon::run(loaded, templates, (store, lock), stay, stopped).await;
         signals.abort();
         ended
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// One gateway for one store: the lock is held as long as the file is open, and goes with the process.
-pub(super) fn alone(store: &Path) -> Result<File, Failure> {
-    let path = store.with_extension("lock");
-    let shown = path.display();
-    let file = File::create(&path).map_err(|error| {
-        Failure::Config(format!("{shown} can't be made ({error}); let the gateway's user write there"))
-    })?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(Failure::Refused(format!("{shown} is held by a gateway that runs already; stop that one first")))
-        }
-        Err(TryLockError::Error(error)) => Err(Failure::Config(format!("{shown} can't be locked ({error})"))),
-    }
-}
-
 /// What was under way when the last daemon fell goes out again now.
-fn end_leases(store: &mut crate::store::Store) -> Result<(), Failure> {
+fn end_leases(store: &mut Store) -> Result<(), Failure> {
     let ended = store.batch(|batch| batch.end_leases(daemon::clock::now()))?;
     if ended > 0 {
         tracing::warn!(mails = ended, "mails were under way when the gateway last ended; they go out again");

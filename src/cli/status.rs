@@ -9,7 +9,7 @@ use super::table::{count, harmless, time};
 use super::{Failure, open_reader, print, print_json};
 use crate::daemon::clock;
 use crate::desk::decision::Recipient;
-use crate::store::{Counts, HealthRow, HealthState, HeldBack, OutboxState};
+use crate::store::{self, Counts, HealthRow, HealthState, HeldBack, OutboxState};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -18,11 +18,17 @@ pub struct Args {
 }
 
 pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
-    let (_, reader) = open_reader(config)?;
-    let (counts, healths) = (reader.counts(clock::now())?, reader.healths()?);
+    let (loaded, reader) = open_reader(config)?;
+    let noted = store::note(&loaded.plant.store);
+    let runs = noted.is_some();
+    let mut healths: Vec<HealthRow> = gateway(&loaded.plant.store, noted).into_iter().collect();
+    healths.extend(reader.healths()?);
+    let counts = reader.counts(clock::now())?;
     let troubles = troubles(&counts, &healths);
     if args.json {
-        print_json(&json!({"well": troubles.is_empty(), "troubles": troubles, "parts": healths, "counts": counts}))?;
+        print_json(
+            &json!({"well": troubles.is_empty(), "runs": runs, "troubles": troubles, "parts": healths, "counts": counts}),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     print(if troubles.is_empty() { "All is well." } else { "Something needs you:" })?;
@@ -30,6 +36,9 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
         print(&format!("  - {trouble}"))?;
     }
     print("")?;
+    if !runs {
+        print(&format!("{:20}does not run", "gateway"))?;
+    }
     for health in &healths {
         print(&format!(
             "{:20}{:9}{}  {}",
@@ -67,6 +76,20 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What the gateway that runs tells of its store; a look at the disk may find what it has not met yet.
+fn gateway(store: &Path, noted: Option<HealthRow>) -> Option<HealthRow> {
+    let found = store::probe(store).err().map(|error| HealthRow {
+        part: "gateway".to_owned(),
+        state: HealthState::Trouble,
+        text: error.to_string(),
+        at: clock::now(),
+    });
+    match noted {
+        Some(noted) if noted.state == HealthState::Blocked => Some(noted),
+        noted => found.or(noted),
+    }
+}
+
 /// `12 mails held back for ROC_DECH, the last until 2026-11-24 09:05`.
 fn held_back(HeldBack { recipient, mails, until }: &HeldBack) -> String {
     let to = match recipient {
@@ -85,7 +108,7 @@ fn troubles(counts: &Counts, healths: &[HealthRow]) -> Vec<String> {
     let mut troubles: Vec<String> = healths
         .iter()
         .filter(|health| health.state != HealthState::Well)
-        .map(|health| format!("{}: {}", health.part, harmless(&health.text, 200)))
+        .map(|health| format!("{}: {}", health.part, harmless(&health.text, 500)))
         .collect();
     if counts.quarantine > 0 {
         troubles.push(format!("{} in quarantine; `quarantine list`", count(counts.quarantine, "mail")));

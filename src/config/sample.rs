@@ -11,6 +11,9 @@ pub const FILES: [(&str, &str); 2] = [
     ("routing.toml", include_str!("../../config/routing.toml")),
 ];
 
+/// Where the samples have the store, seen from them.
+const VAR: &str = "../var";
+
 /// What `init` did with one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -18,7 +21,8 @@ pub enum Written {
     New(PathBuf),
 }
 
-/// Writes the samples and a new secret into a directory, which is made; what is there stays as it is.
+/// Writes the samples and a new secret into a directory, which is made, like that of the store; what is there stays as
+/// it is.
 pub fn init(directory: &Path) -> io::Result<Vec<Written>> {
     std::fs::create_dir_all(directory)?;
     let mut written = Vec::new();
@@ -28,6 +32,7 @@ pub fn init(directory: &Path) -> io::Result<Vec<Written>> {
             written.push(Written::Kept(path));
         } else {
             std::fs::write(&path, text)?;
+            std::fs::create_dir_all(directory.join(VAR))?;
             written.push(Written::New(path));
         }
     }

@@ -19,7 +19,7 @@ use crate::config::Loaded;
 use crate::proof::Checks;
 use crate::render::template::Templates;
 use crate::source::{self, Counter, Mailroom, Stay};
-use crate::store::{Store, StoreError};
+use crate::store::{Lock, Store, StoreError};
 use worker::Job;
 
 /// How long couriers may take to finish after a stop, before their mails are left to the next start.
@@ -40,14 +40,14 @@ struct Shared {
 pub async fn run(
     loaded: Loaded,
     templates: Templates,
-    store: Store,
+    (store, lock): (Store, Lock),
     stay: Stay,
     stop: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
     let checks = checks(&loaded);
     let shared = Arc::new(Shared { loaded, checks, templates, bell: Notify::new() });
     let (jobs, inbox) = mpsc::channel(16);
-    let worker = worker::start(Arc::clone(&shared), store, inbox);
+    let worker = worker::start(Arc::clone(&shared), store, lock, inbox);
     let (mailroom, counter) = Mailroom::new(stop.clone());
     let porter = tokio::spawn(carry(counter, Arc::clone(&shared), jobs.clone()));
     let mut sources = JoinSet::new();

@@ -12,7 +12,7 @@ use crate::engine::delivery::{self, Departure};
 use crate::engine::intake::{self, Outcome, Rules};
 use crate::relay;
 use crate::source::{Delivery, Health, Incoming, Receipt};
-use crate::store::{HealthState, OutboxLine, Store, StoreError};
+use crate::store::{self, HealthState, Lock, OutboxLine, Store, StoreError};
 
 /// Mails in one transaction.
 const BATCH: usize = 64;
@@ -35,8 +35,8 @@ pub enum Job {
 }
 
 /// Starts the worker; it ends when all senders of jobs are gone.
-pub fn start(shared: Arc<Shared>, store: Store, jobs: mpsc::Receiver<Job>) -> JoinHandle<()> {
-    let work = move || Worker { shared, store, healths: BTreeMap::new() }.run(jobs);
+pub fn start(shared: Arc<Shared>, store: Store, lock: Lock, jobs: mpsc::Receiver<Job>) -> JoinHandle<()> {
+    let work = move || Worker::new(shared, store, lock).run(jobs);
     let thread = std::thread::Builder::new().name("desk".to_owned()).stack_size(STACK);
     // Without a thread there is no gateway; the operating system's reason is the best message there is.
     thread.spawn(work).unwrap_or_else(|error| {
@@ -48,11 +48,23 @@ pub fn start(shared: Arc<Shared>, store: Store, jobs: mpsc::Receiver<Job>) -> Jo
 struct Worker {
     shared: Arc<Shared>,
     store: Store,
+    lock: Lock,
+    /// How the store fares.
+    fares: Health,
+    /// Answers of the relay that could not be kept yet. Until they are, no more mail goes out: it would go out again.
+    unsettled: Vec<(Box<OutboxLine>, relay::Outcome)>,
     /// What was last kept of each part, and when.
     healths: BTreeMap<String, (Health, Timestamp)>,
 }
 
 impl Worker {
+    fn new(shared: Arc<Shared>, store: Store, lock: Lock) -> Self {
+        let fares = Health::Well("mail is kept".to_owned());
+        let worker = Self { shared, store, lock, fares, unsettled: Vec::new(), healths: BTreeMap::new() };
+        worker.note();
+        worker
+    }
+
     fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(job) = jobs.blocking_recv() {
             let mut waiting = vec![job];
@@ -66,6 +78,7 @@ impl Worker {
             self.take_all(deliveries);
             others.into_iter().for_each(|job| self.other(job));
         }
+        self.settle();
     }
 
     fn rules(shared: &Shared) -> Rules<'_> {
@@ -94,10 +107,11 @@ impl Worker {
                 Receipt::Kept
             }
             Err(error) => {
-                tracing::error!(%error, mails = mails.len(), "mails could not be kept; they wait at their source");
+                tracing::debug!(%error, mails = mails.len(), "mails could not be kept; they wait at their source");
                 Receipt::Later(error.to_string())
             }
         };
+        self.judge(taken.as_ref().err());
         for delivery in deliveries {
             let receipts = vec![receipt.clone(); delivery.mails.len()];
             // A source that is gone comes again: the mails are known then.
@@ -106,53 +120,109 @@ impl Worker {
     }
 
     fn other(&mut self, job: Job) {
-        let now = clock::now();
-        let shared = Arc::clone(&self.shared);
-        let settings = &shared.loaded.plant.outbox;
-        let done = match job {
+        match job {
             Job::Claim(answer) => {
-                delivery::claim(&shared.loaded.policy, &mut self.store, now, settings).map(|departures| {
+                self.settle();
+                if self.unsettled.is_empty() {
+                    let shared = Arc::clone(&self.shared);
+                    let (policy, settings) = (&shared.loaded.policy, &shared.loaded.plant.outbox);
+                    let claimed = delivery::claim(policy, &mut self.store, clock::now(), settings);
+                    self.judge(claimed.as_ref().err());
                     // A sender that is gone leaves its leases to end by themselves.
-                    let _ = answer.send(departures);
-                })
+                    let _ = answer.send(claimed.unwrap_or_default());
+                }
             }
-            Job::Health(part, health) => self.health(&part, &health),
+            Job::Health(part, health) => {
+                let kept = self.health(&part, &health);
+                self.judge(kept.as_ref().err());
+            }
             Job::Settle(line, outcome) => {
                 sent(&line, &outcome);
-                let dead = intake::settle(Self::rules(&shared), &mut self.store, &line, &outcome, now, settings);
-                dead.map(|dead| {
-                    if dead {
-                        tracing::error!(to = %line.to, subject = %line.subject, "mail given up; `outbox list --state dead` shows it");
-                        self.shared.bell.notify_one();
-                    }
-                })
+                self.unsettled.push((line, outcome));
+                self.settle();
             }
-            Job::Take(_) => Ok(()),
-        };
-        if let Err(error) = done {
-            tracing::error!(%error, "the store could not keep this; it is tried again");
+            Job::Take(_) => {}
         }
+    }
+
+    /// Keeps what became of mails that went out, in their order, as far as the store takes it.
+    fn settle(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let settings = &shared.loaded.plant.outbox;
+        while let Some((line, outcome)) = self.unsettled.first() {
+            let now = clock::now();
+            let settled = intake::settle(Self::rules(&shared), &mut self.store, line, outcome, now, settings);
+            match &settled {
+                Ok(true) => {
+                    tracing::error!(to = %line.to, subject = %line.subject, "mail given up; `outbox list --state dead` shows it");
+                    shared.bell.notify_one();
+                }
+                Ok(false) => {}
+                Err(error) if error.concerns_one_call() => {
+                    tracing::error!(%error, id = line.id.0, "the answer to a mail can't be kept; please report this");
+                }
+                Err(_) => return self.judge(settled.as_ref().err()),
+            }
+            self.unsettled.remove(0);
+            self.judge(None);
+        }
+    }
+
+    /// Notes how the store fares, where that has changed. What failed comes again; a small write may succeed beside
+    /// large ones that don't, so trouble is over only when there is room.
+    fn judge(&mut self, error: Option<&StoreError>) {
+        let fares = match error {
+            Some(error) if error.concerns_one_call() => return,
+            Some(error) if error.is_transient() => Health::Trouble(error.to_string()),
+            Some(error) => Health::Blocked(error.to_string()),
+            None if matches!(self.fares, Health::Well(_)) => return,
+            None if store::probe(&self.shared.loaded.plant.store).is_err() => return,
+            None => Health::Well("mail is kept again".to_owned()),
+        };
+        if fares == self.fares {
+            return;
+        }
+        match &fares {
+            Health::Well(text) => tracing::info!("the store is well: {text}"),
+            Health::Trouble(text) => tracing::error!("{text}"),
+            Health::Blocked(text) => tracing::error!("{text}"),
+        }
+        self.fares = fares;
+        self.note();
+    }
+
+    fn note(&self) {
+        let (state, text) = state(&self.fares);
+        self.lock.note(state, text, clock::now());
     }
 
     /// Keeps a change at once, and that all is as it was now and then: each costs a write to the disk.
     fn health(&mut self, part: &str, health: &Health) -> Result<(), StoreError> {
         let now = clock::now();
-        let same = |(known, at): &(Health, Timestamp)| known == health && now.duration_since(*at) < STILL_WELL;
-        if self.healths.get(part).is_some_and(same) {
+        let known = self.healths.get(part).filter(|(known, _)| known == health);
+        if known.is_some_and(|(_, at)| now.duration_since(*at) < STILL_WELL) {
             return Ok(());
         }
-        self.healths.insert(part.to_owned(), (health.clone(), now));
-        let (state, text) = match health {
-            Health::Well(text) => (HealthState::Well, text),
-            Health::Trouble(text) => (HealthState::Trouble, text),
-            Health::Blocked(text) => (HealthState::Blocked, text),
-        };
+        let (state, text) = state(health);
         match state {
+            _ if known.is_some() => {}
             HealthState::Well => tracing::debug!(part, text, "well"),
             HealthState::Trouble => tracing::warn!(part, text, "in trouble"),
             HealthState::Blocked => tracing::error!(part, text, "blocked until somebody acts"),
         }
-        self.store.batch(|batch| batch.set_health(part, state, text, now))
+        // Where it can't be kept now, it is at its next report, and told only once.
+        self.healths.insert(part.to_owned(), (health.clone(), Timestamp::MIN));
+        self.store.batch(|batch| batch.set_health(part, state, text, now))?;
+        self.healths.insert(part.to_owned(), (health.clone(), now));
+        Ok(())
+    }
+}
+
+fn state(health: &Health) -> (HealthState, &str) {
+    match health {
+        Health::Well(text) => (HealthState::Well, text),
+        Health::Trouble(text) => (HealthState::Trouble, text),
+        Health::Blocked(text) => (HealthState::Blocked, text),
     }
 }
 

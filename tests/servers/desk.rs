@@ -54,9 +54,14 @@ impl World {
 
     /// Starts the daemon; what it logs is added to [`World::log`].
     pub fn run(&mut self) {
+        self.run_under(&["env"]);
+    }
+
+    /// Starts the daemon by a command that ends in executing its arguments.
+    pub fn run_under(&mut self, command: &[&str]) {
         let log = File::options().append(true).create(true).open(self.path("log")).unwrap();
-        let mut daemon = Command::new(PROGRAM);
-        daemon.arg("--config").arg(self.path("gateway.toml")).arg("run");
+        let mut daemon = Command::new(command[0]);
+        daemon.args(&command[1..]).arg(PROGRAM).arg("--config").arg(self.path("gateway.toml")).arg("run");
         self.gateway = Some(daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
 
