@@ -175,36 +175,6 @@ mod tests {
         assert_eq!(write_xml(&[]), "<Ticket>\n</Ticket>\n");
     }
 
-    const ALL: [Field; 27] = [
-        Field::CarbonCopy,
-        Field::Description,
-        Field::DetailedSolution,
-        Field::DiaryOfSteps,
-        Field::Experiment,
-        Field::InternalDiary,
-        Field::Involve,
-        Field::LoginName,
-        Field::OriginId,
-        Field::OriginSystem,
-        Field::ParentId,
-        Field::Phone,
-        Field::Priority,
-        Field::PublicDiary,
-        Field::RelatedIssue,
-        Field::RequestId,
-        Field::ResponsibleUnit,
-        Field::ShortSolution,
-        Field::Site,
-        Field::Status,
-        Field::Subject,
-        Field::SubmitterMail,
-        Field::SubmitterName,
-        Field::TicketType,
-        Field::TimeOfProblem,
-        Field::TypeOfProblem,
-        Field::Vo,
-    ];
-
     /// The fields that a mail with this text is read to have.
     fn read(text: &str) -> form::Form {
         let raw = format!("From: a@x.example\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}");
@@ -214,7 +184,7 @@ mod tests {
 
     #[test]
     fn every_name_is_read_back() {
-        for field in ALL {
+        for field in Field::ALL {
             let (line, element) = names(field);
             assert_eq!(form::field_named(line), Some(field), "{line}");
             assert_eq!(form::field_named(element), Some(field), "{element}");
@@ -228,7 +198,7 @@ mod tests {
         let values =
             ["57890", "INFN-T1 / ROC_UK/Ireland", "a & b < c > d", "  Grüße\u{a0}aus  Köln ", "ж: y", "--", &long];
         for (at, value) in values.iter().enumerate() {
-            let given: Vec<_> = ALL.iter().skip(at).step_by(3).map(|field| (*field, (*value).to_owned())).collect();
+            let given: Vec<_> = Field::ALL.iter().skip(at).step_by(3).map(|field| (*field, (*value).to_owned())).collect();
             let line = |value: &str| value.split_whitespace().collect::<Vec<_>>().join(" ");
             let wanted: BTreeMap<_, _> = given
                 .iter()

@@ -52,6 +52,38 @@ pub enum Field {
     Vo,
 }
 
+impl Field {
+    pub const ALL: [Self; 27] = [
+        Self::CarbonCopy,
+        Self::Description,
+        Self::DetailedSolution,
+        Self::DiaryOfSteps,
+        Self::Experiment,
+        Self::InternalDiary,
+        Self::Involve,
+        Self::LoginName,
+        Self::OriginId,
+        Self::OriginSystem,
+        Self::ParentId,
+        Self::Phone,
+        Self::Priority,
+        Self::PublicDiary,
+        Self::RelatedIssue,
+        Self::RequestId,
+        Self::ResponsibleUnit,
+        Self::ShortSolution,
+        Self::Site,
+        Self::Status,
+        Self::Subject,
+        Self::SubmitterMail,
+        Self::SubmitterName,
+        Self::TicketType,
+        Self::TimeOfProblem,
+        Self::TypeOfProblem,
+        Self::Vo,
+    ];
+}
+
 /// Where a form stood, strongest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
