@@ -174,6 +174,77 @@ fn what_is_in_quarantine_can_be_looked_at_tried_again_and_dropped() {
     assert!(said(&desk.run(&["status"])).starts_with("All is well."));
 }
 
+/// A desk with one ticket that is closed; what it wrote has gone out.
+fn desk_with_a_closed_ticket() -> Desk {
+    let desk = Desk::new();
+    desk.json(&["ingest", "--json", "-"], MAIL);
+    desk.run(&["ticket", "solve", "1", "--text", "Dear Anna, it works."]);
+    desk.run(&["ticket", "close", "1"]);
+    let queued = desk.run(&["ticket", "redact", "1"]);
+    assert!(code(&queued) == 1 && said(&queued).contains("of ticket 1 has still to go out"), "{queued:?}");
+    assert_eq!(code(&desk.run(&["run", "--once"])), 0);
+    desk
+}
+
+/// Whether a word stands in any file of the store.
+fn is_stored(desk: &Desk, word: &str) -> bool {
+    let files = std::fs::read_dir(desk.path("var")).unwrap().map(|entry| entry.unwrap().path());
+    let mut stores = files.filter(|path| path.is_file()).map(|path| std::fs::read(path).unwrap());
+    stores.any(|bytes| bytes.windows(word.len()).any(|window| window == word.as_bytes()))
+}
+
+#[test]
+fn a_ticket_is_redacted_for_ever_and_only_when_it_is_over() {
+    let desk = desk_with_a_closed_ticket();
+    let would = desk.run(&["ticket", "redact", "1", "--dry-run"]);
+    assert_eq!(
+        said(&would),
+        "ticket 1: 1 mail that came, 4 mails that went out and 4 facts would lose all texts, addresses and names\n"
+    );
+    assert!(is_stored(&desk, "anna@uni.example") && is_stored(&desk, "it works"));
+    let done = desk.run(&["ticket", "redact", "1", "--reason", "her letter of May"]);
+    assert_eq!(said(&done), said(&would).replace("would lose", "have lost"));
+    for word in ["anna@uni.example", "Anna", "it works", "CE down", "1@uni.example", "Help."] {
+        assert!(!is_stored(&desk, word), "{word}");
+    }
+    let shown = said(&desk.run(&["ticket", "show", "1"]));
+    assert!(shown.contains("operator olga: took texts, addresses and names out of it: her letter of May"), "{shown}");
+    assert!(shown.contains("submitter       redacted@redacted.invalid\n"), "{shown}");
+    assert!(desk.json(&["ticket", "show", "1", "--json"], "")["redacted"].is_string());
+    for refused in
+        [["ticket", "mail", "1"], ["ticket", "redact", "1"], ["ticket", "reopen", "1"], ["outbox", "show", "1"]]
+    {
+        assert_eq!(code(&desk.run(&refused)), 1, "{refused:?}");
+    }
+    assert_eq!(code(&desk.run(&["check", "--store"])), 0);
+}
+
+#[test]
+fn retention_takes_out_what_is_over_its_age() {
+    let desk = desk_with_a_closed_ticket();
+    let kept = said(&desk.run(&["retention"]));
+    assert_eq!(kept, "everything is kept for ever; [retention] in gateway.toml sets ages\n");
+    let config = desk.path("config/gateway.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let with_ages =
+        |ages: &str| std::fs::write(&config, text.replace("[retention]\n", &format!("[retention]\n{ages}"))).unwrap();
+    with_ages("tickets = \"1 year\"\n");
+    assert_eq!(said(&desk.run(&["retention"])), "nothing is over its age\n");
+    with_ages("raw_mails = \"1 us\"\n");
+    let would = said(&desk.run(&["retention", "--dry-run"]));
+    assert_eq!(would, "the bytes of 1 mail that came and of 4 mails that went out would go\n");
+    assert_eq!(said(&desk.run(&["retention"])), would.replace("would go", "are gone"));
+    assert_eq!(desk.json(&["ticket", "show", "1", "--json"], "")["submitter"], "anna@uni.example");
+    with_ages("tickets = \"1 us\"\n");
+    let retained = desk.json(&["retention", "--json"], "");
+    assert_eq!(keys(&retained), ["letters", "mails", "redacted", "waiting"]);
+    assert_eq!(retained["redacted"][0][0], 1);
+    assert!(!is_stored(&desk, "anna@uni.example"));
+    with_ages("tickets = \"-1 day\"\n");
+    let wrong = desk.run(&["retention"]);
+    assert!(code(&wrong) == 78 && said(&wrong).contains("retention.tickets: an age is more than nothing"), "{wrong:?}");
+}
+
 #[test]
 fn one_store_has_one_gateway() {
     let desk = Desk::new();

@@ -3,7 +3,7 @@
 //!
 //! A file is a list of blocks. `> who` opens a mail (raw, up to a line with a single dot); `> who signed SUBJECT` one whose
 //! S/MIME signature was found to be good, by a certificate of that subject for that address, `> who badly signed: WHY` one
-//! whose signature proves nothing. `$ command` is an order of a person, `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
+//! whose signature proves nothing. `$ command` is an order of a person (before `redact` all mail has gone out), `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
 //! `< template to recipient: subject` for each mail sent. `? N has …` and `? N lacks …` look into mail number N and what
 //! is attached to it, `? trail has …` into the reasons, `? events has …` into the facts, `? ticket has …` into the
 //! ticket as JSON, and `? sent has …` into the list of mails that the last input made; `? sent none` says that there is
@@ -19,12 +19,12 @@ use ggus_gateway::desk::decision::{Act, Decision, Order, Outbound};
 use ggus_gateway::desk::policy::UnitName;
 use ggus_gateway::desk::ticket::TicketId;
 use ggus_gateway::engine::intake::{self, Rules};
-use ggus_gateway::engine::units;
+use ggus_gateway::engine::{retention, units};
 use ggus_gateway::mail::authres::MethodResult;
 use ggus_gateway::mail::smime;
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
-use ggus_gateway::store::Store;
+use ggus_gateway::store::{Batch, Settlement, Store};
 use jiff::{SignedDuration, Timestamp};
 
 const GATEWAY: &str = include_str!("conversations/world/gateway.toml");
@@ -116,6 +116,14 @@ impl World {
             self.remember(decision.map_err(|error| error.to_string())?);
             return Ok(());
         }
+        if let Some(ticket) = command.strip_prefix("redact ") {
+            self.deliver_all();
+            let (policy, id) = (&self.loaded.policy, TicketId(ticket.parse().unwrap()));
+            let order = ("olga", "her wish");
+            self.last = None;
+            let done = retention::redact(policy, &mut self.store, id, order, self.now, false);
+            return done.map(drop).map_err(|error| error.to_string());
+        }
         let mut words = command.splitn(3, ' ');
         let (verb, number, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
         let text = rest.to_owned();
@@ -134,6 +142,19 @@ impl World {
         let decision = intake::order(rules, &mut self.store, &order, self.now).map_err(|error| error.to_string())?;
         self.remember(decision);
         Ok(())
+    }
+
+    /// Nothing waits to go out any more.
+    fn deliver_all(&mut self) {
+        let now = self.now;
+        let sent = Settlement::Sent { answer: "250 ok".to_owned() };
+        let deliver = |batch: &mut Batch<'_>| {
+            for line in batch.due(now, 1_000)? {
+                batch.settle(line.id, &sent, now)?;
+            }
+            Ok(())
+        };
+        self.store.batch(deliver).unwrap();
     }
 
     /// What came of the last input, as lines of the file.

@@ -13,6 +13,7 @@ mod init;
 mod manual;
 mod outbox;
 mod quarantine;
+mod retention;
 mod run;
 mod signatures;
 mod status;
@@ -81,6 +82,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Put a copy back in the store's place
     Restore(backup::RestoreArgs),
+    /// Take out personal data that is over its age, as the gateway does once a day
+    Retention(retention::Args),
     /// Tell in one screen whether all is well
     Status(status::Args),
     /// Play a whole ticket on a throw-away desk, with no server at all
@@ -176,6 +179,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Dialect(action) => dialect::run(config, action),
         Command::Backup(args) => backup::backup(config, args),
         Command::Restore(args) => backup::restore(config, args),
+        Command::Retention(args) => retention::run(config, args),
         Command::Status(args) => status::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Manual(args) => manual::run(args),

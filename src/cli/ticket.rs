@@ -98,6 +98,17 @@ pub enum Action {
         /// The ticket; it must be solved or unsolved
         number: u64,
     },
+    /// Take texts, addresses and names out of a ticket that is over, for ever
+    Redact {
+        /// The ticket; it must be closed, or past the days for reopening
+        number: u64,
+        /// Why, for the history; name nobody
+        #[arg(long, default_value = "a person asked for it")]
+        reason: String,
+        /// Change nothing: say what would go
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 fn status(text: &str) -> Result<Status, String> {
@@ -132,6 +143,9 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
         Action::Solve { number, text, unsolved: true } => order(config, *number, Act::Unsolve { text: text.clone() })?,
         Action::Reopen { number, text } => order(config, *number, Act::Reopen { text: text.clone() })?,
         Action::Close { number } => order(config, *number, Act::Close)?,
+        Action::Redact { number, reason, dry_run } => {
+            super::retention::redact(config, TicketId(*number), reason, *dry_run)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -192,6 +206,7 @@ fn as_json(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> Va
         "flags": ticket.flags,
         "created": ticket.created,
         "changed": ticket.changed,
+        "redacted": ticket.redacted,
         "solution": ticket.solution.as_ref().map(|solution| &solution.text),
         "legs": legs.collect::<Vec<_>>(),
         "messages": messages,
@@ -214,6 +229,7 @@ fn as_text(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> St
     field("type of problem", ticket.type_of_problem.clone());
     field("created", Some(time(ticket.created)));
     field("changed", Some(time(ticket.changed)));
+    field("redacted", ticket.redacted.map(time));
     for leg in &ticket.legs {
         let id = leg.foreign_id().map(|id| format!(" as {id}")).unwrap_or_default();
         field("leg", Some(format!("{}: {}{id}", leg.unit, leg.state.words())));
@@ -297,6 +313,7 @@ fn in_words(event: &Event) -> String {
         Event::OnHold { wake: None, .. } => "put it on hold".to_owned(),
         Event::Opened => "opened it".to_owned(),
         Event::Recognised { unit, recognised } => format!("recognised: {unit} {}", recognised.words()),
+        Event::Redacted { reason } => format!("took texts, addresses and names out of it: {reason}"),
         Event::Refused { reason, .. } => format!("refused it: {reason}"),
         Event::Related { to } => format!("is related to ticket {to}"),
         Event::Reopened { text } => format!("reopened it: {text}"),

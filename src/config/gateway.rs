@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Span};
 use serde::Deserialize;
 
 use super::document::Document;
 use super::problem::{Report, did_you_mean};
 use super::{Files, Plant};
 use crate::desk::policy::{AddressPattern, Desk, Limits, Trust};
+use crate::desk::retention::Retention;
 use crate::desk::tag::{Keys, Tags};
 use crate::engine::delivery::OutboxSettings;
 use crate::mail::Address;
@@ -21,7 +22,8 @@ use crate::relay::RelaySettings;
 use crate::source::SourceSettings;
 
 /// The sections of the file, as written.
-const SECTIONS: [&str; 10] = ["desk", "files", "limits", "log", "outbox", "proof", "relay", "smime", "source", "store"];
+const SECTIONS: [&str; 11] =
+    ["desk", "files", "limits", "log", "outbox", "proof", "relay", "retention", "smime", "source", "store"];
 
 /// `[desk]`
 #[derive(Debug, Deserialize)]
@@ -81,6 +83,14 @@ struct StoreFile {
 #[serde(deny_unknown_fields)]
 struct SmimeFile {
     ca_folder: PathBuf,
+}
+
+/// `[retention]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionFile {
+    raw_mails: Option<Span>,
+    tickets: Option<Span>,
 }
 
 /// `[limits]`
@@ -225,6 +235,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let proof = proof(&document, report);
     let checks_smime = document.keys(&[]).iter().any(|key| key == "smime");
     let ca_folder = checks_smime.then(|| ca_folder(&document, files, report)).flatten();
+    let retention = retention(&document, report);
     let sources = sources(&document, files, report);
     let relay = relay(&document, files, report);
     let plant = || {
@@ -239,6 +250,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
             log: log?,
             proof: proof?,
             ca_folder,
+            retention: retention?,
         })
     };
     let plant = plant();
@@ -268,6 +280,17 @@ fn ca_folder(document: &Document<'_>, files: &dyn Files, report: &mut Report) ->
         document.error(report, &["smime", "ca_folder"], why, "");
     }
     Some(folder)
+}
+
+fn retention(document: &Document<'_>, report: &mut Report) -> Option<Retention> {
+    let RetentionFile { raw_mails, tickets } = document.section(&["retention"], report)?;
+    for (key, age) in [("raw_mails", &raw_mails), ("tickets", &tickets)] {
+        if age.as_ref().is_some_and(|age| !age.is_positive()) {
+            let hint = "write for example \"2 years\" or \"90 days\", or leave it out to keep them for ever";
+            document.error(report, &["retention", key], "an age is more than nothing", hint);
+        }
+    }
+    Some(Retention { raw_mails, tickets })
 }
 
 fn desk(document: &Document<'_>, file: DeskFile, files: &dyn Files, report: &mut Report) -> Option<Desk> {

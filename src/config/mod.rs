@@ -18,6 +18,7 @@ pub use gateway::{LogFormat, LogSettings};
 pub use problem::{Problem, Problems, Severity, did_you_mean};
 
 use crate::desk::policy::Policy;
+use crate::desk::retention::Retention;
 use crate::engine::delivery::OutboxSettings;
 use crate::proof;
 use crate::relay::RelaySettings;
@@ -50,6 +51,7 @@ pub struct Plant {
     pub proof: proof::Settings,
     /// Certificate authorities whose S/MIME signatures count; `None`: none is checked.
     pub ca_folder: Option<PathBuf>,
+    pub retention: Retention,
 }
 
 /// Reads and checks `gateway.toml` and every file that it names.

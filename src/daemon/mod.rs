@@ -25,6 +25,8 @@ use worker::Job;
 /// How long couriers may take to finish after a stop, before their mails are left to the next start.
 const FAREWELL: Duration = Duration::from_secs(20);
 
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
 /// What the parts of the daemon share.
 #[derive(Debug)]
 struct Shared {
@@ -63,6 +65,7 @@ pub async fn run(
         }
         Stay::Forever => {
             let sender = tokio::spawn(outbox::run(Arc::clone(&shared), jobs.clone(), stop.clone()));
+            let daily = tokio::spawn(retain_daily(jobs.clone()));
             let mut stopped = stop;
             // An error means that whoever could stop us is gone; that is a stop too.
             let _ = stopped.wait_for(|stop| *stop).await;
@@ -70,6 +73,7 @@ pub async fn run(
             if tokio::time::timeout(FAREWELL, sender).await.is_err() {
                 tracing::warn!("couriers did not finish in time; their mails go out again at the next start");
             }
+            daily.abort();
         }
     }
     drop(jobs);
@@ -78,6 +82,17 @@ pub async fn run(
     match ended {
         Ok(Ok(())) => Ok(()),
         _ => Err(StoreError::Refused("the worker thread ended badly; its last log lines say why".to_owned())),
+    }
+}
+
+/// Has personal data taken out that is over its age, at the start and once a day.
+async fn retain_daily(jobs: mpsc::Sender<Job>) {
+    let mut days = tokio::time::interval(DAY);
+    loop {
+        days.tick().await;
+        if jobs.send(Job::Retain).await.is_err() {
+            return;
+        }
     }
 }
 

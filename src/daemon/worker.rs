@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Shared, clock};
 use crate::engine::delivery::{self, Departure};
 use crate::engine::intake::{self, Outcome, Rules};
+use crate::engine::retention;
 use crate::relay;
 use crate::source::{Delivery, Health, Incoming, Receipt};
 use crate::store::{self, HealthState, Lock, OutboxLine, Store, StoreError};
@@ -28,6 +29,8 @@ pub enum Job {
     Claim(oneshot::Sender<Vec<Departure>>),
     /// Keeps how a part fares.
     Health(String, Health),
+    /// Takes out personal data that is over its age.
+    Retain,
     /// Keeps what became of a mail.
     Settle(Box<OutboxLine>, relay::Outcome),
     /// Takes mails in.
@@ -136,6 +139,10 @@ impl Worker {
                 let kept = self.health(&part, &health);
                 self.judge(kept.as_ref().err());
             }
+            Job::Retain => {
+                let retained = self.retain(clock::now());
+                self.judge(retained.as_ref().err());
+            }
             Job::Settle(line, outcome) => {
                 sent(&line, &outcome);
                 self.unsettled.push((line, outcome));
@@ -194,6 +201,22 @@ impl Worker {
     fn note(&self) {
         let (state, text) = state(&self.fares);
         self.lock.note(state, text, clock::now());
+    }
+
+    /// What could not be done today is made up for tomorrow.
+    fn retain(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let (policy, ages) = (&shared.loaded.policy, &shared.loaded.plant.retention);
+        let retained = retention::retain(policy, ages, &mut self.store, now, false)?;
+        if !retained.is_nothing() {
+            let (tickets, mails) = (retained.redacted.len(), retained.mails + retained.letters);
+            tracing::info!(tickets, mails, "personal data over its age was taken out");
+        }
+        retained.waiting.iter().for_each(|(_, why)| tracing::warn!(why, "over its age, and stays for now"));
+        if let Err(error) = self.store.erase() {
+            tracing::warn!(%error, "traces of what was taken out are left in the store's log until tomorrow");
+        }
+        Ok(())
     }
 
     /// Keeps a change at once, and that all is as it was now and then: each costs a write to the disk.

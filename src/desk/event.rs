@@ -73,6 +73,8 @@ pub enum Event {
     Opened,
     /// A mail tells which dialect a unit writes for which none is set: what is known of it now.
     Recognised { unit: UnitName, recognised: Recognised },
+    /// Texts, addresses and names were taken out of the ticket.
+    Redacted { reason: String },
     /// The unit gave the ticket back.
     Refused { unit: UnitName, reason: String },
     /// The user was not content, or wrote again.

@@ -68,7 +68,7 @@ fn add(result: &mut Match, snapshot: &Snapshot, key: KeyKind, ticket: TicketId) 
 
 fn tokens(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, result: &mut Match) {
     for token in &case.keys.tokens {
-        let party = snapshot.tickets.get(&token.ticket).and_then(|ticket| party_of(policy, ticket, token));
+        let party = snapshot.tickets.get(&token.ticket).and_then(|ticket| party_of(policy, case, ticket, token));
         match party {
             // An envelope address proves that a mail of ours was seen, as a Message-ID does, and no more.
             Some(Party::Envelope(_)) => add(result, snapshot, KeyKind::Reference, token.ticket),
@@ -82,12 +82,15 @@ fn tokens(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, result: &mut Ma
 }
 
 /// Whose token it is, of all who ever got one in this ticket.
-fn party_of(policy: &Policy, ticket: &Ticket, token: &AddressTag) -> Option<Party> {
+///
+/// Of a redacted ticket the token itself tells: it is its sender's, or nobody's.
+fn party_of(policy: &Policy, case: &Case<'_>, ticket: &Ticket, token: &AddressTag) -> Option<Party> {
     if let Some(number) = token.number {
         let party = Party::Envelope(number);
         return policy.desk.keys.verify(&token.token, ticket.id, &party).then_some(party);
     }
-    let users = std::iter::once(&ticket.submitter.address).chain(&ticket.cc).cloned().map(Party::User);
+    let sender = case.mail.sender().filter(|_| ticket.redacted.is_some());
+    let users = std::iter::once(&ticket.submitter.address).chain(&ticket.cc).chain(sender).cloned().map(Party::User);
     let units = ticket.legs.iter().map(|leg| leg.unit.clone()).chain([policy.default_unit.clone()]).map(Party::Unit);
     units.chain(users).find(|party| policy.desk.keys.verify(&token.token, ticket.id, party))
 }

@@ -25,6 +25,8 @@ pub mod person;
 pub mod policy;
 pub mod probe;
 pub mod recognise;
+pub mod redact;
+pub mod retention;
 pub mod route;
 pub mod speak;
 pub mod stage;

@@ -16,6 +16,11 @@ pub fn decide(policy: &Policy, order: &Order, snapshot: &Snapshot, now: Timestam
     let Some(ticket) = snapshot.tickets.get(&id) else {
         return Err(format!("ticket {id} does not exist, `ticket list` shows those that do"));
     };
+    if ticket.redacted.is_some() {
+        return Err(format!(
+            "ticket {id} was redacted, nobody is left in it to write to; let a new mail open a new one"
+        ));
+    }
     let mut draft = Draft::new(policy, snapshot, ticket.clone(), now);
     let actor = Actor::Operator(order.by.clone());
     match &order.act {

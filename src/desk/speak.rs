@@ -7,7 +7,7 @@ use super::person::Person;
 use super::policy::{Policy, Trust, Unit, UnitName};
 use super::tag::Party;
 use super::ticket::Ticket;
-use super::trail::{Proof, Reason};
+use super::trail::{KeyKind, Proof, Reason};
 use crate::mail::Address;
 use crate::mail::authres::Alignment;
 use crate::mail::smime::Signature;
@@ -59,7 +59,7 @@ pub fn on_ticket(policy: &Policy, case: &Case<'_>, found: &Match, ticket: &Ticke
         let token = holds(&Party::Unit(unit.name.clone()));
         (Role::Unit(unit.name.clone()), proof(case, unit.trust, &unit.signers, token))
     });
-    let user = user_role(case, ticket, address).map(|role| {
+    let user = user_role(case, found, ticket, address).map(|role| {
         let token = holds(&Party::User(ticket.submitter.address.clone())) || holds(&Party::User(address.clone()));
         (role, proof(case, policy.desk.submitter_trust, &[], token))
     });
@@ -102,13 +102,17 @@ fn has_part(policy: &Policy, ticket: &Ticket, unit: &Unit) -> bool {
     ticket.leg(&unit.name).is_some() || (unit.name == policy.default_unit && !ticket.flags.is_empty())
 }
 
-fn user_role(case: &Case<'_>, ticket: &Ticket, address: &Address) -> Option<Role> {
+/// A redacted ticket knows no addresses: who answers a mail of the desk is taken for somebody who got copies, and nothing
+/// that they write can change it.
+fn user_role(case: &Case<'_>, found: &Match, ticket: &Ticket, address: &Address) -> Option<Role> {
     let brought_it =
         |unit: &Unit| ticket.origin.as_ref().is_some_and(|origin| origin.unit.as_ref() == Some(&unit.name));
     if ticket.submitter.is(address) || case.unit.is_some_and(brought_it) {
         return Some(Role::Submitter);
     }
-    ticket.cc.contains(address).then_some(Role::Copy)
+    let strong = [(KeyKind::Token, ticket.id), (KeyKind::Reference, ticket.id)];
+    let answers_it = || ticket.redacted.is_some() && strong.iter().any(|key| found.found.contains(key));
+    (ticket.cc.contains(address) || answers_it()).then_some(Role::Copy)
 }
 
 /// The best proof that the policy accepts. A mail with an unclear author is never proven; a failed authentication beats

@@ -248,6 +248,9 @@ pub struct Ticket {
     /// A test ticket of the desk's own: it has no user, and is about one unit.
     #[serde(default)]
     pub probe: bool,
+    /// When the people in it were taken out: nothing says any more who they were.
+    #[serde(default)]
+    pub redacted: Option<Timestamp>,
 }
 
 impl Ticket {
@@ -285,6 +288,7 @@ impl Ticket {
             mails_sent: 0,
             legs: Vec::new(),
             probe: false,
+            redacted: None,
         }
     }
 

@@ -1,10 +1,13 @@
 //! A user's mail to a known ticket: a comment, an answer, a confirmation, a reopening.
 
+use jiff::Timestamp;
+
 use super::case::Case;
 use super::decision::Verdict;
 use super::dialect::Kind;
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
+use super::policy::Policy;
 use super::ticket::{Status, Ticket};
 use super::workdays;
 use crate::mail::control::{AskedStatus, Control};
@@ -20,12 +23,14 @@ pub enum UserAct {
     OpenNew,
 }
 
-/// Whether nothing a user writes can change the ticket any more: verified, closed, or past the days for reopening.
-pub fn is_past(draft: &Draft<'_>) -> bool {
-    let ticket: &Ticket = &draft.ticket;
-    let zone = &draft.policy.desk.time_zone;
-    let expired = |ended| workdays::between(ended, draft.now, zone) > draft.policy.limits.reopen_days;
-    ticket.status.is_final() || (!ticket.status.is_open() && ticket.ended.is_some_and(expired))
+/// Whether nothing a user writes can change the ticket any more: verified, closed, redacted, or past the days for
+/// reopening.
+pub fn is_past(policy: &Policy, ticket: &Ticket, now: Timestamp) -> bool {
+    let zone = &policy.desk.time_zone;
+    let expired = |ended| workdays::between(ended, now, zone) > policy.limits.reopen_days;
+    ticket.redacted.is_some()
+        || ticket.status.is_final()
+        || (!ticket.status.is_open() && ticket.ended.is_some_and(expired))
 }
 
 /// Applies a mail of the submitter (`own`), or of somebody who gets copies.
@@ -41,7 +46,7 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, own: bool) -
         return UserAct::Done(Verdict::Append);
     }
     if confirms || (own && says_nothing) {
-        if is_past(draft) {
+        if is_past(draft.policy, &draft.ticket, draft.now) {
             draft.keep_status("it can't change any more");
             return UserAct::Done(Verdict::Append);
         }
@@ -55,7 +60,7 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, own: bool) -
         draft.keep(actor, Visibility::Internal, &text);
         return UserAct::Done(Verdict::Append);
     }
-    if is_past(draft) {
+    if is_past(draft.policy, &draft.ticket, draft.now) {
         return UserAct::OpenNew;
     }
     on_ended(draft, actor, &text, own);

@@ -7,4 +7,5 @@
 pub mod delivery;
 pub mod intake;
 mod pace;
+pub mod retention;
 pub mod units;

@@ -31,6 +31,11 @@ impl Address {
         (domain_ok && local_ok && clean(domain) && fits).then(|| Self(text.to_owned()))
     }
 
+    /// Stands where an address was taken out; it can be nobody's (RFC 6761 section 6.4).
+    pub fn nobody() -> Self {
+        Self("redacted@redacted.invalid".to_owned())
+    }
+
     /// The address as it was spelled.
     pub fn as_str(&self) -> &str {
         &self.0

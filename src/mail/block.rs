@@ -198,7 +198,8 @@ mod tests {
         let values =
             ["57890", "INFN-T1 / ROC_UK/Ireland", "a & b < c > d", "  Grüße\u{a0}aus  Köln ", "ж: y", "--", &long];
         for (at, value) in values.iter().enumerate() {
-            let given: Vec<_> = Field::ALL.iter().skip(at).step_by(3).map(|field| (*field, (*value).to_owned())).collect();
+            let given: Vec<_> =
+                Field::ALL.iter().skip(at).step_by(3).map(|field| (*field, (*value).to_owned())).collect();
             let line = |value: &str| value.split_whitespace().collect::<Vec<_>>().join(" ");
             let wanted: BTreeMap<_, _> = given
                 .iter()

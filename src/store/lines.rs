@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::cells::{self, Cells};
 use super::error::Fault;
+use super::reader::WITHOUT_TEXT;
 use super::rows::{
     Direction, EventRow, HeldBack, MailLine, MailNumber, MessageRow, OutboxId, OutboxLine, OutboxRow, OutboxState,
     QuarantineRow, Resolution, TicketLine,
@@ -122,7 +123,9 @@ pub(super) fn held_back(row: &Cells<'_>) -> Result<HeldBack, Fault> {
 
 pub(super) fn outbox_row(conn: &Connection, id: i64) -> Result<Option<OutboxRow>, Fault> {
     let Some(line) = cells::row(conn, sql::OUTBOX_ROW, [id], outbox_line)? else { return Ok(None) };
-    Ok(Some(OutboxRow { line, bytes: cells::value(conn, sql::OUTBOX_BYTES, [id])? }))
+    let bytes = cells::value_or_none(conn, sql::OUTBOX_BYTES, [id])?;
+    let bytes = bytes.ok_or_else(|| Fault::Refused(format!("outbox row {id} is kept {WITHOUT_TEXT}")))?;
+    Ok(Some(OutboxRow { line, bytes }))
 }
 
 pub(super) fn quarantine_row(row: &Cells<'_>) -> Result<QuarantineRow, Fault> {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::cells::{self, Cells, micros, sql_id};
 use super::error::Fault;
-use super::sql;
+use super::{redact, sql};
 use crate::desk::decision::Verdict;
 use crate::desk::inquiry::{Inquiry, Letter, Prior, Snapshot};
 use crate::desk::policy::UnitName;
@@ -64,7 +64,13 @@ fn prior(conn: &Connection, inquiry: &Inquiry) -> Result<Option<Prior>, Fault> {
 fn threads(conn: &Connection, ids: &BTreeSet<MessageId>) -> Result<BTreeMap<MessageId, TicketId>, Fault> {
     let mut found = BTreeMap::new();
     for id in ids.iter().take(MOST) {
-        if let Some(ticket) = cells::row(conn, sql::THREAD, [id.as_str()], ticket_of)? {
+        // The id of a redacted ticket first: it was there before anybody could use it again.
+        let hidden = cells::row(conn, sql::THREAD, [&redact::hidden(id.as_str())], ticket_of)?;
+        let ticket = match hidden {
+            Some(ticket) => Some(ticket),
+            None => cells::row(conn, sql::THREAD, [id.as_str()], ticket_of)?,
+        };
+        if let Some(ticket) = ticket {
             found.insert(id.clone(), ticket);
         }
     }

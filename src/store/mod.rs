@@ -11,7 +11,7 @@
 //! * No number is given twice, of whatever: tickets count in a table of their own, the other ids are `AUTOINCREMENT`.
 //! * No clock: the time is an argument. No network: a batch spans pure code only.
 //!
-//! It decides nothing about tickets, and it does not delete.
+//! It decides nothing about tickets, and it does not delete, but for personal data of tickets that are over ([`redact`]).
 
 mod batch;
 mod cells;
@@ -25,6 +25,7 @@ mod outbox;
 mod place;
 mod reader;
 mod record;
+mod redact;
 mod rows;
 mod schema;
 mod sql;
@@ -41,6 +42,7 @@ pub use outbox::Settlement;
 pub use place::probe;
 pub use reader::Reader;
 pub use record::{Letter, Record, Taken};
+pub use redact::{Redaction, Stale};
 pub use rows::{
     Counts, Direction, EventRow, HealthRow, HealthState, HeldBack, KeptMail, MailLine, MailNumber, MessageRow,
     OutboxCount, OutboxFilter, OutboxId, OutboxLine, OutboxRow, OutboxState, QuarantineFilter, QuarantineRow,

@@ -139,6 +139,9 @@ impl Batch<'_> {
             let number = own_id("outbox row", id.0)?;
             match state_of(conn, id)? {
                 (OutboxState::Sent, _) => Err(refused(id, "was sent; nothing is left to do")),
+                _ if cells::value_or_none::<i64, _>(conn, sql::OUTBOX_HAS_BYTES, [number])?.is_none() => {
+                    Err(refused(id, "is kept without its text; nothing is left to send"))
+                }
                 state if is_under_way(state, now) => Err(refused(id, UNDER_WAY)),
                 _ => execute(conn, sql::OUTBOX_RETRY, (number, micros(now))).map(drop),
             }

@@ -33,6 +33,9 @@ const MOST_UNITS: usize = 10_000;
 /// Problems that an integrity check tells at once.
 const MOST_PROBLEMS: u32 = 20;
 
+/// Said of mails whose bytes are gone.
+pub(super) const WITHOUT_TEXT: &str = "without its text: it was redacted, or its time was over (`[retention]`)";
+
 /// A read-only look into the store.
 pub struct Reader {
     conn: Connection,
@@ -139,7 +142,9 @@ impl Reader {
             let Some(line) = cells::row(conn, sql::MAIL, [id], lines::mail_line)? else { return Ok(None) };
             let reasons = |row: &Cells<'_>| Ok((row.json("trail")?, row.json("understood")?));
             let (trail, understood) = cells::row(conn, sql::MAIL_REASONS, [id], reasons)?.unwrap_or_default();
-            Ok(Some(KeptMail { line, trail, understood, raw: cells::value(conn, sql::MAIL_RAW, [id])? }))
+            let raw = cells::value_or_none(conn, sql::MAIL_RAW, [id])?;
+            let raw = raw.ok_or_else(|| Fault::Refused(format!("mail {number} is kept {WITHOUT_TEXT}")))?;
+            Ok(Some(KeptMail { line, trail, understood, raw }))
         })
     }
 

@@ -116,7 +116,7 @@ fn write_ticket(conn: &Connection, record: &Record<'_>) -> Result<Option<i64>, F
     Ok(Some(id))
 }
 
-fn put_ticket(conn: &Connection, text: &str, id: i64, ticket: &Ticket) -> Result<usize, Fault> {
+pub(super) fn put_ticket(conn: &Connection, text: &str, id: i64, ticket: &Ticket) -> Result<usize, Fault> {
     let values = rusqlite::params![
         id,
         ticket.status.words(),
@@ -130,6 +130,7 @@ fn put_ticket(conn: &Connection, text: &str, id: i64, ticket: &Ticket) -> Result
         ticket.subject,
         micros(ticket.created),
         micros(ticket.changed),
+        ticket.redacted.filter(|at| *at >= ticket.changed).map(micros),
         to_json("ticket", ticket)?,
     ];
     execute(conn, text, values)

@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "recognised", sql: include_str!("migrations/0003_recognised.sql") },
     Migration { name: "interface", sql: include_str!("migrations/0004_interface.sql") },
     Migration { name: "probe", sql: include_str!("migrations/0005_probe.sql") },
+    Migration { name: "redacted", sql: include_str!("migrations/0006_redacted.sql") },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.
@@ -131,8 +132,10 @@ fn prepare_writer(conn: &mut Connection, file: &str) -> Result<(), StoreError> {
         if mode != "wal" && mode != "memory" {
             return Err(Fault::Misused(format!("its file system allows no write-ahead log, only {mode}")));
         }
-        // FULL: what a source was told is kept must outlive a power cut.
-        conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;")?;
+        // FULL: what a source was told is kept must outlive a power cut. What is deleted is written over.
+        conn.execute_batch(
+            "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON;",
+        )?;
         Ok(())
     };
     pragmas(conn).map_err(|fault| fault.at(file))?;

@@ -8,4 +8,5 @@ mod files;
 mod keeping;
 mod listings;
 mod outbox;
+mod redaction;
 mod world;

@@ -1,0 +1,146 @@
+//! Taking personal data out: of one ticket, as a person orders, or of all whose time is over. A rehearsal does the same
+//! and undoes it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::intake::OrderError;
+use crate::desk::event::Actor;
+use crate::desk::policy::Policy;
+use crate::desk::redact;
+use crate::desk::retention::Retention;
+use crate::desk::ticket::{Ticket, TicketId};
+use crate::store::{Batch, Redaction, Store, StoreError};
+
+/// Tickets, and mails, in one transaction.
+const AT_ONCE: usize = 500;
+/// Said in the history of a ticket whose time was over.
+const TIME_IS_OVER: &str = "its time was over";
+
+/// What is done, or would be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Retained {
+    pub redacted: Vec<(TicketId, Redaction)>,
+    /// Tickets whose time is over and that stay for now, and why.
+    pub waiting: Vec<(TicketId, String)>,
+    /// Mails whose bytes go, both ways.
+    pub mails: usize,
+    pub letters: usize,
+}
+
+impl Retained {
+    pub fn is_nothing(&self) -> bool {
+        self.redacted.is_empty() && self.mails + self.letters == 0
+    }
+}
+
+/// Takes the people out of a ticket, as a person orders.
+pub fn redact(
+    policy: &Policy,
+    store: &mut Store,
+    id: TicketId,
+    (by, reason): (&str, &str),
+    now: Timestamp,
+    rehearse: bool,
+) -> Result<Redaction, OrderError> {
+    let actor = Actor::Operator(by.to_owned());
+    let done = store.batch(|batch| {
+        kept_if(batch, !rehearse, |batch| {
+            let missing = || format!("ticket {id} does not exist, `ticket list` shows those that do");
+            match batch.ticket(id)?.ok_or_else(missing) {
+                Ok(ticket) => redact_one(policy, batch, &ticket, (&actor, reason), now),
+                Err(why) => Ok(Err(why)),
+            }
+        })
+    })?;
+    done.map_err(OrderError::Refused)
+}
+
+/// Takes out everything whose time is over.
+pub fn retain(
+    policy: &Policy,
+    retention: &Retention,
+    store: &mut Store,
+    now: Timestamp,
+    rehearse: bool,
+) -> Result<Retained, StoreError> {
+    let mut all = Retained::default();
+    loop {
+        let most = if rehearse { usize::MAX } else { AT_ONCE };
+        let some = store.batch(|batch| kept_if(batch, !rehearse, |batch| page(policy, retention, batch, now, most)))?;
+        let goes_on = [some.redacted.len(), some.mails, some.letters].contains(&most);
+        all.redacted.extend(some.redacted);
+        all.waiting = some.waiting;
+        all.mails += some.mails;
+        all.letters += some.letters;
+        if !goes_on {
+            return Ok(all);
+        }
+    }
+}
+
+fn page(
+    policy: &Policy,
+    retention: &Retention,
+    batch: &mut Batch<'_>,
+    now: Timestamp,
+    most: usize,
+) -> Result<Retained, StoreError> {
+    let before = retention.before(now, &policy.desk.time_zone);
+    let mut done = Retained::default();
+    // Those that wait are looked at again each time; they are few, and stand before the others.
+    let over = before.tickets.map_or(Ok(Vec::new()), |before| batch.over_since(before, usize::MAX))?;
+    for id in over {
+        if done.redacted.len() == most {
+            break;
+        }
+        let Some(ticket) = batch.ticket(id)? else { continue };
+        match redact_one(policy, batch, &ticket, (&Actor::Desk, TIME_IS_OVER), now)? {
+            Ok(redaction) => done.redacted.push((id, redaction)),
+            Err(why) => done.waiting.push((id, why)),
+        }
+    }
+    let stale = batch.stale(before, most)?;
+    (done.mails, done.letters) = (stale.mails.len(), stale.letters.len());
+    if done.mails + done.letters > 0 {
+        batch.forget(&stale, now)?;
+    }
+    Ok(done)
+}
+
+fn redact_one(
+    policy: &Policy,
+    batch: &mut Batch<'_>,
+    ticket: &Ticket,
+    (by, reason): (&Actor, &str),
+    now: Timestamp,
+) -> Result<Result<Redaction, String>, StoreError> {
+    if let Some(why) = redact::refusal(policy, ticket, now) {
+        return Ok(Err(why));
+    }
+    let (letters, mails) = batch.unfinished(ticket.id)?;
+    if let Some(letter) = letters.first() {
+        return Ok(Err(format!(
+            "mail {letter} of ticket {} has still to go out; wait, or `outbox drop` it",
+            ticket.id
+        )));
+    }
+    if let Some(mail) = mails.first() {
+        let what = format!("mail {mail} in quarantine names ticket {}", ticket.id);
+        return Ok(Err(format!("{what}; `quarantine retry` or `quarantine drop` it first")));
+    }
+    batch.redact(&redact::ticket(ticket, now), by, reason, now).map(Ok)
+}
+
+/// Does the work, and undoes it again unless it is to be kept.
+fn kept_if<T>(
+    batch: &mut Batch<'_>,
+    keep: bool,
+    work: impl FnOnce(&mut Batch<'_>) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let done: Result<T, Result<T, StoreError>> = batch.item(|batch| match work(batch) {
+        Ok(done) if keep => Ok(done),
+        undone => Err(undone),
+    })?;
+    done.or_else(|undone| undone)
+}
