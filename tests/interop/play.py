@@ -20,7 +20,13 @@ from helpdesks.base import CannotBeHad
 from servers import GROUP, USER, Dovecot, Failure, Gateway, Postfix, by_age, read, text, until
 
 USER_ADDRESS = "anna@user.example"
-TITLE = "Jobs end at once"
+# Words that get through only where each one on the way minds characters, quotes and mark-up.
+TITLE = "Jobs end at once: Größe > 2 GB & more"
+TROUBLE = "Nothing has worked since Monday; “Größe überschritten” & <no job>."
+QUESTION = 'Which queue do you use? It isn\'t <long> & "slow", is it?'
+ANSWER = "It's the <long> one & says “größer als 2 GB”."
+SOLUTION = "The queue is open again. Don't use <old>, it's \"full\" & süß."
+OBJECTION = "It fails as before; it isn't “süß” & <new> at all."
 STEPS = ("ticket", "foreign id", "comment", "reply", "solved", "reopened", "counted")
 
 
@@ -133,26 +139,26 @@ class Play:
 
     def ticket(self):
         """The user writes; the helpdesk has a ticket of its own with their words."""
-        self.write(mail(Gateway.DESK, TITLE, "SITE: SITE\n\nNothing has worked since Monday.\n"))
+        self.write(mail(Gateway.DESK, TITLE, f"SITE: SITE\n\n{TROUBLE}\n"))
         self.id = until("the helpdesk's ticket", self.helpdesk.tickets)[0]
-        self.arrives("Nothing has worked since Monday.")
+        self.arrives(TROUBLE)
 
     def foreign_id(self):
         until(f"the gateway knows the helpdesk's id {self.id}", lambda: self.gateway.foreign_id() == self.id)
 
     def comment(self):
-        self.helpdesk.comment(self.id, "Which queue do you use?")
-        self.question = self.is_told("Which queue do you use?")
+        self.helpdesk.comment(self.id, QUESTION)
+        self.question = self.is_told(QUESTION)
 
     def reply(self):
-        self.write(self.answer(self.question, "It is the long one."))
-        self.arrives("It is the long one.")
+        self.write(self.answer(self.question, ANSWER))
+        self.arrives(ANSWER)
 
     def solved(self):
-        self.helpdesk.resolve(self.id, "The queue is open again.")
+        self.helpdesk.resolve(self.id, SOLUTION)
         until("the gateway's ticket is solved", lambda: self.gateway.ticket()["status"] == "solved")
         self.solution = self.is_told("has a solution")
-        if "The queue is open again." not in text(self.solution):
+        if SOLUTION not in text(self.solution):
             raise Failure(f"the user is told another solution: {text(self.solution)}")
         self.world.settle()
         if self.helpdesk.is_open(self.id):
@@ -160,9 +166,9 @@ class Play:
 
     def reopened(self):
         """The user is not content, which opens the very same ticket again."""
-        self.write(self.answer(self.solution, "It fails as before."))
+        self.write(self.answer(self.solution, OBJECTION))
         until("the gateway's ticket is open again", lambda: self.gateway.ticket()["status"] == "reopened")
-        self.arrives("It fails as before.")
+        self.arrives(OBJECTION)
         if self.helpdesk.is_open(self.id) != self.helpdesk.news_reopen:
             raise Failure("the helpdesk's ticket should be open now" if self.helpdesk.news_reopen else "it is open")
 
@@ -189,7 +195,8 @@ class Play:
 
     def answer(self, to, words):
         address = email.utils.parseaddr(str(to["Reply-To"] or to["From"]))[1]
-        return mail(address, f"Re: {to['Subject']}", f"{words}\n\nOn Monday, the desk wrote:\n> {to['Subject']}\n", to)
+        quoted = "".join(f"> {line}\n" for line in text(to).splitlines())
+        return mail(address, f"Re: {to['Subject']}", f"{words}\n\nOn {to['Date']}, {to['From']} wrote:\n{quoted}", to)
 
     def is_told(self, words):
         """The user gets a mail with these words, and it gives away nothing of the helpdesk."""

@@ -1,6 +1,8 @@
 """The helpdesks that take part, by name, in the order of the play."""
 
+from .django_helpdesk import DjangoHelpdesk
 from .redmine import Redmine
 from .request_tracker import RequestTracker
+from .roundup import Roundup
 
-ALL = {helpdesk.name: helpdesk for helpdesk in (RequestTracker, Redmine)}
+ALL = {helpdesk.name: helpdesk for helpdesk in (RequestTracker, Redmine, Roundup, DjangoHelpdesk)}

@@ -1,7 +1,6 @@
 """Redmine as Debian ships it, on SQLite, with its default statuses and texts. Its gate is its own redmine:email:read; the
 staff works by its models, as its web pages do."""
 
-import sqlite3
 import textwrap
 
 from .base import Helpdesk
@@ -86,10 +85,6 @@ class Redmine(Helpdesk):
     def is_open(self, ticket):
         state = self.look("SELECT s.name FROM issues i JOIN issue_statuses s ON s.id = i.status_id WHERE i.id = ?1", ticket)
         return state[0][0] not in ("Resolved", "Closed", "Rejected")
-
-    def look(self, query, *values):
-        with sqlite3.connect(f"file:{self.database()}?mode=ro", uri=True, timeout=30) as database:
-            return database.execute(query, values).fetchall()
 
     def comment(self, ticket, words):
         self.write(ticket, words, "")

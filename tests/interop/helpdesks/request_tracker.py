@@ -115,7 +115,8 @@ class RequestTracker(Helpdesk):
         start = """
             use RT -init;
             my $staff = RT::CurrentUser->new('staff');
-            my ($id, $words) = @ARGV;
+            binmode STDOUT, ':utf8';
+            my ($id, $words) = map { Encode::decode('UTF-8', $_) } @ARGV;
             my $ticket = RT::Ticket->new($staff);
             $ticket->Load($id) if $id;
             """
