@@ -7,7 +7,7 @@ use crate::mail::form::bare_subject;
 /// The title of a new ticket, and the full one where it had to be cut. `text` helps out where the subject is empty.
 pub fn title(tags: &Tags, subject: &str, text: &str) -> (String, Option<String>) {
     let clean = tidy(tags, subject);
-    let from_text = || text.lines().map(normalise).find(|line| !line.is_empty());
+    let from_text = || text.lines().map(|line| tidy(tags, line)).find(|line| !line.is_empty());
     let full = if clean.is_empty() { from_text().unwrap_or_else(|| "(no subject)".to_owned()) } else { clean };
     match full.char_indices().nth(Ticket::LONGEST_SUBJECT) {
         None => (full, None),
@@ -61,7 +61,9 @@ mod tests {
     #[test]
     fn an_empty_subject_takes_the_first_line() {
         assert_eq!(of("Re: "), "first line");
-        assert_eq!(title(&Tags::new("GGUS").unwrap(), "", " \n").0, "(no subject)");
+        let from_text = |text: &str| title(&Tags::new("GGUS").unwrap(), "", text).0;
+        assert_eq!(from_text(" \n"), "(no subject)");
+        assert_eq!(from_text("Re: [GGUS #1]\0\nRe: [GGUS:1] it is down"), "it is down", "its tag would name another");
     }
 
     #[test]

@@ -69,7 +69,7 @@ const WRAPPED: (usize, usize) = (60, 5);
 /// Reads the control lines of a newest text. Lines of a machine block may stand among them; they stay in the rest.
 pub fn controls(newest: &str) -> Controls {
     let (own, forwarded) = reply::split_forwarded(newest);
-    let lines = lines::lines(own);
+    let lines = reply::lines_of(own);
     let items = items(&lines);
     let mut reader = Reader { read: Controls::default(), rest: Vec::new(), solution: None };
     let end_run = run_start(&items, items.len());
@@ -376,6 +376,9 @@ mod tests {
         for text in ["> STATUS: solved", "    STATUS: solved", "\tSTATUS: solved", "```\nSTATUS: solved\n```"] {
             assert_eq!(read(text), (vec![], text.to_owned()));
         }
+        let form =
+            "<Ticket>\n<GHD_Description>They said:\n\nSOLUTION: none\nSTATUS: solved</GHD_Description>\n</Ticket>";
+        assert_eq!(read(form), (vec![], form.to_owned()), "what a user wrote comes back in a form");
         let forwarded = "see below\n\n---------- Forwarded message ----------\nFrom: x\n\nSTATUS: solved";
         assert_eq!(read(forwarded).0, []);
     }

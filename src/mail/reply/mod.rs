@@ -55,8 +55,8 @@ pub fn split_forwarded(newest: &str) -> (&str, &str) {
     }
 }
 
-/// Lines, where those of a `<Ticket>` form count as fenced: nothing in it is a quote or a signature.
-fn lines_of(text: &str) -> Vec<Line<'_>> {
+/// Lines, where those of a `<Ticket>` form count as fenced: nothing in it is a quote, a signature or an order.
+pub(in crate::mail) fn lines_of(text: &str) -> Vec<Line<'_>> {
     let mut lines = lines::lines(text);
     if let Some((start, end)) = ticket_lines(&lines).filter(|(_, end)| *end < lines.len() || text.contains("</")) {
         lines[start..end].iter_mut().for_each(|line| line.fenced = true);
