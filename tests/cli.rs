@@ -246,6 +246,25 @@ fn retention_takes_out_what_is_over_its_age() {
 }
 
 #[test]
+fn what_systemd_hands_over_is_found_by_its_name() {
+    let desk = Desk::new();
+    let (config, credentials) = (desk.path("config/gateway.toml"), desk.path("credentials"));
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::rename(desk.path("config/secret"), credentials.join("desk-secret")).unwrap();
+    let text = std::fs::read_to_string(&config).unwrap();
+    let here = "[desk]\nsecret_file = \"$CREDENTIALS_DIRECTORY/desk-secret\"\n";
+    std::fs::write(&config, text.replacen("[desk]\n", here, 1)).unwrap();
+    let check = |folder: Option<&Path>| {
+        let mut command = Command::new(PROGRAM);
+        command.env_remove("CREDENTIALS_DIRECTORY").envs(folder.map(|folder| ("CREDENTIALS_DIRECTORY", folder)));
+        command.arg("--config").arg(&config).arg("check").output().unwrap()
+    };
+    assert_eq!(code(&check(Some(&credentials))), 0);
+    let without = check(None);
+    assert!(code(&without) == 78 && said(&without).contains("$CREDENTIALS_DIRECTORY/desk-secret"), "{without:?}");
+}
+
+#[test]
 fn one_store_has_one_gateway() {
     let desk = Desk::new();
     let mut first = Command::new(PROGRAM)

@@ -80,6 +80,9 @@ trait Files {
     fn at(&self, path: &Path) -> PathBuf;
 }
 
+/// What a path begins with that lies in the folder of the service's credentials.
+const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY";
+
 struct Disk {
     base: PathBuf,
 }
@@ -113,8 +116,14 @@ impl Files for Disk {
         proof::smime::Authorities::read(folder).map(drop)
     }
 
-    /// `config` and `../var/desk.sqlite` is `var/desk.sqlite`: people read these paths.
+    /// `config` and `../var/desk.sqlite` is `var/desk.sqlite`: people read these paths. What systemd hands over
+    /// (`LoadCredential=`) is found by the name that its documentation uses.
     fn at(&self, path: &Path) -> PathBuf {
+        if let (Ok(credential), Some(folder)) =
+            (path.strip_prefix(CREDENTIALS), std::env::var_os("CREDENTIALS_DIRECTORY"))
+        {
+            return Path::new(&folder).join(credential);
+        }
         let mut base = self.base.clone();
         let mut rest = path;
         while let Ok(above) = rest.strip_prefix("..")
