@@ -5,6 +5,8 @@ mod servers;
 
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use servers::desk::{PROGRAM, World, address, header};
 use servers::until;
 
@@ -124,9 +126,9 @@ fn a_login_that_is_rejected_is_told_everywhere() {
     let told = String::from_utf8_lossy(&check.stdout);
     assert!(!check.status.success() && told.contains("source support: error: the server rejects the login"), "{told}");
     world.run();
+    // Until the store is made, `status` has another tale to tell.
     until("status tells it", || {
-        world.path("desk.sqlite").exists()
-            && world.json(&["status"])["troubles"].to_string().contains("rejects the login")
+        String::from_utf8_lossy(&world.command(&["status"]).stdout).contains("rejects the login")
     });
 }
 
@@ -170,5 +172,34 @@ fn a_stop_and_a_kill_lose_nothing_and_double_nothing() {
         let mails = world.dovecot.mails(user, "INBOX");
         let ids: std::collections::BTreeSet<&str> = mails.iter().map(|mail| header(mail, "Message-ID")).collect();
         assert_eq!(ids.len(), MAILS, "{user} has {} mails", mails.len());
+    }
+}
+
+#[test]
+fn at_the_level_trace_no_password_and_no_word_of_a_mail_is_logged() {
+    let mut world = World::build();
+    let config = std::fs::read_to_string(world.path("gateway.toml")).unwrap();
+    let plain = format!("port = {}\ntls = \"none\"\n", world.postfix.smtp);
+    assert!(config.contains(&plain));
+    let login = format!(
+        "port = {}\ntls = \"starttls\"\nca_file = {:?}\ntls_name = \"mx.example.test\"\nuser = \"gw@example.test\"\n\
+         password_file = \"imap-password\"\n",
+        world.postfix.submission,
+        world.postfix.path("tls/cert.pem")
+    );
+    std::fs::write(world.path("gateway.toml"), config.replace(&plain, &login) + "[log]\nlevel = \"trace\"\n").unwrap();
+    world.run();
+    world.send("anna@example.test", "gw@example.test", "From: anna@example.test\nTo: gw@example.test\nSubject: CE down\nMessage-ID: <1@anna.test>\n\nSITE: INFN-T1\n\nThe marmalade leaks.\n");
+    world.mails("anna", 1);
+    assert!(world.mails("roc", 1)[0].contains("The marmalade leaks."));
+    until("all is settled", || world.json(&["status"])["counts"]["outbox"]["sent"]["count"] == 2);
+    world.signal("-TERM");
+    let log = world.log();
+    // Libraries do log at this level.
+    assert!(log.contains(" TRACE "), "{log}");
+    let encoded = |text: &str| STANDARD.encode(text).trim_end_matches('=').to_owned();
+    for words in ["secret".to_owned(), encoded("\0gw@example.test\0secret"), encoded("secret"), "marmalade".to_owned()]
+    {
+        assert!(!log.contains(&words), "{words}: {:?}", log.lines().find(|line| line.contains(&words)));
     }
 }
