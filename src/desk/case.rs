@@ -11,12 +11,13 @@ use super::open;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, AddressTag};
 use super::ticket::TicketId;
+use crate::mail::absence;
 use crate::mail::authres::{self, Alignment, MethodResult};
 use crate::mail::control::{self, AskedStatus, Control, Controls};
 use crate::mail::form::{self, Field, Form};
 use crate::mail::reply::{self, Cut};
 use crate::mail::report::{self, Report};
-use crate::mail::signals::{self, Signals};
+use crate::mail::signals::{self, Mark, Signals};
 use crate::mail::smime::Signature;
 use crate::mail::{Digest, Mail, MessageId};
 
@@ -83,7 +84,11 @@ impl<'a> Case<'a> {
         let alignment = judged(&[told, mail.checked.clone()].concat());
         let signature = Signature::of(&mail.checked);
         let keys = MailKeys::of(policy, mail, unit, &reading, &form);
-        let signals = signals::signals(mail, &desk.loop_header());
+        let mut signals = signals::signals(mail, &desk.loop_header());
+        // What a helpdesk says is told by its dialect.
+        if unit.is_none() && absence::in_text(mail, &reading.text) {
+            signals.marks.push(Mark::SaysAway);
+        }
         let report = signals.bounce.then(|| report::report(mail)).flatten();
         Self { mail, signals, report, alignment, own_alignment, signature, unit, cut, reading, controls, form, keys }
     }

@@ -77,7 +77,7 @@ fn words(case: &Case<'_>) -> String {
 }
 
 /// Mail that is kept and answers nothing: a machine's, or what the helpdesk behind it keeps to itself. What a list
-/// passed on, or came with the null sender and no other mark, may be a person's all the same, so TPM is asked to look.
+/// passed on, came with the null sender, or only says that somebody is away, may be a person's all the same, so TPM is asked to look.
 fn no_answer(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, text: &str) -> Option<Verdict> {
     if case.reading.internal {
         draft.keep_status("its helpdesk marks it as internal");
@@ -85,9 +85,9 @@ fn no_answer(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, text: &str) 
         return Some(Verdict::Append);
     }
     if may_be_a_persons(case) && !text.is_empty() {
-        draft.keep_status("it came through a list, or with the null sender");
+        draft.keep_status("it came through a list, with the null sender, or says that its author is away");
         draft.keep(actor, Visibility::Internal, text);
-        draft.flag("A mail of the user came through a list, or with the null sender: it was kept and sent to nobody.");
+        draft.flag("A mail of the user came through a list, with the null sender, or says that they are away: it was kept and sent to nobody.");
         return Some(Verdict::Append);
     }
     let has_words = matches!(case.reading.kind, None | Some(Kind::Comment | Kind::Question));
@@ -102,11 +102,11 @@ fn no_answer(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, text: &str) 
 fn may_be_a_persons(case: &Case<'_>) -> bool {
     let marks = &case.signals.marks;
     let of_list = |mark: &Mark| match mark {
-        Mark::List(_) | Mark::NullSender => true,
+        Mark::List(_) | Mark::NullSender | Mark::SaysAway => true,
         Mark::Precedence(word) => word == "list" || word == "bulk",
         _ => false,
     };
-    let is_list = |mark: &Mark| matches!(mark, Mark::List(_) | Mark::NullSender);
+    let is_list = |mark: &Mark| matches!(mark, Mark::List(_) | Mark::NullSender | Mark::SaysAway);
     case.unit.is_none() && marks.iter().any(is_list) && marks.iter().all(of_list) && case.signals.own_loop.is_none()
 }
 

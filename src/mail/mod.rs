@@ -3,6 +3,7 @@
 //! Everything here is a pure function of its input. It knows nothing of tickets, units or stores, and it never fails:
 //! a strange mail is data, with its faults listed.
 
+pub mod absence;
 pub mod address;
 pub mod authres;
 pub mod block;

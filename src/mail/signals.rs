@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::absence;
 use super::message::Mail;
 use super::report::report;
 
@@ -28,6 +29,8 @@ pub enum Mark {
     Report,
     /// An out-of-office subject in one of the languages that helpdesks use.
     OutOfOffice(String),
+    /// Its text says that its author is away; a person may have written it all the same.
+    SaysAway,
 }
 
 /// All marks of one mail.
@@ -47,42 +50,6 @@ impl Signals {
         !self.marks.is_empty() || self.own_loop.is_some() || self.bounce
     }
 }
-
-/// Beginnings of the subjects of absence notices, in the languages that helpdesks use. Lower case.
-const ABSENCES: [&str; 32] = [
-    "out of office",
-    "out of the office",
-    "automatic reply",
-    "automatic response",
-    "autoreply",
-    "auto-reply",
-    "auto reply",
-    "auto:",
-    "vacation",
-    "away from",
-    "on leave",
-    "abwesend",
-    "abwesenheit",
-    "automatische antwort",
-    "nicht im büro",
-    "im urlaub",
-    "absence",
-    "réponse automatique",
-    "absent du bureau",
-    "risposta automatica",
-    "fuori ufficio",
-    "fuori sede",
-    "respuesta automática",
-    "fuera de la oficina",
-    "ausencia",
-    "resposta automática",
-    "автоответ",
-    "автоматический ответ",
-    "automatisch antwoord",
-    "odpowiedź automatyczna",
-    "automatická odpověď",
-    "autosvar",
-];
 
 /// Fields whose mere presence says that a program wrote the mail.
 const LOOP_FIELDS: [&str; 11] = [
@@ -115,7 +82,7 @@ pub fn signals(mail: &Mail, loop_header: &str) -> Signals {
     if mail.content_type.starts_with("multipart/report") {
         marks.push(Mark::Report);
     }
-    if let Some(words) = absence(&mail.subject) {
+    if let Some(words) = absence::in_subject(&mail.subject) {
         marks.push(Mark::OutOfOffice(words.to_owned()));
     }
     let bounce = report(mail).is_some();
@@ -145,19 +112,6 @@ fn headers(mail: &Mail, marks: &mut Vec<Mark>) {
 fn is_daemon(local: &str) -> bool {
     let local = local.to_lowercase();
     DAEMONS.contains(&local.as_str()) || local.starts_with("mailer-daemon")
-}
-
-/// The words of an absence notice at the beginning of a subject, behind reply prefixes and tags.
-fn absence(subject: &str) -> Option<&'static str> {
-    let lower = subject.to_lowercase();
-    let bare = lower.trim_start_matches(|c: char| !c.is_alphabetic());
-    let found = |text: &str| ABSENCES.iter().find(|words| text.starts_with(**words)).copied();
-    found(bare).or_else(|| {
-        // `AW: Abwesend`, `[GGUS:57890] Automatic reply: …`
-        let behind =
-            lower.split_once([':', ']']).map(|(_, rest)| rest.trim_start_matches(|c: char| !c.is_alphabetic()))?;
-        found(behind)
-    })
 }
 
 #[cfg(test)]
