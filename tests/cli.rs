@@ -411,3 +411,32 @@ fn the_demo_plays_to_the_end() {
         "{told}"
     );
 }
+
+#[test]
+fn automatic_mail_over_a_limit_waits_for_a_person() {
+    let desk = Desk::new();
+    let path = desk.path("config/gateway.toml");
+    let settings =
+        std::fs::read_to_string(&path).unwrap().replace("[limits]", "[limits]\nanswers_per_correspondent = 1");
+    std::fs::write(&path, settings).unwrap();
+    let sent = |to: &str| std::fs::read_dir(desk.path("var/outgoing").join(to).join("new")).map_or(0, Iterator::count);
+    for n in 1..=3 {
+        let mail = MAIL.replace("CE down", &format!("CE {n} down")).replace("<1@", &format!("<{n}@"));
+        assert_eq!(code(&desk.run_with(&["ingest", "-"], &mail)), 0);
+    }
+    desk.run(&["run", "--once"]);
+    assert_eq!(sent("anna@uni.example"), 1, "the others wait");
+    let waiting = desk.json(&["outbox", "list", "--json", "--state", "ready"], "");
+    let waiting = waiting.as_array().unwrap();
+    assert_eq!(waiting.len(), 2, "{waiting:#?}");
+    assert!(waiting.iter().all(|line| line["due"].is_null() && line["template"] == "receipt"), "{waiting:#?}");
+    assert!(said(&desk.run(&["outbox", "list"])).contains("1 automatic mails to this address within an hour"));
+    let told = said(&desk.run(&["status"]));
+    assert!(told.contains("2 mails held back, the last until a person releases it"), "{told}");
+    assert_eq!(desk.json(&["ticket", "list", "--json"], "").as_array().unwrap().len(), 3, "no problem is lost");
+    let (first, second) = (waiting[0]["id"].to_string(), waiting[1]["id"].to_string());
+    assert_eq!(code(&desk.run(&["outbox", "retry", &first])), 0);
+    assert_eq!(code(&desk.run(&["outbox", "drop", &second])), 0);
+    desk.run(&["run", "--once"]);
+    assert_eq!(sent("anna@uni.example"), 2);
+}

@@ -111,7 +111,7 @@ fn what_is_beyond_the_pace_waits_in_order_and_holds_up_nobody() {
     assert_eq!(waiting[0], (31, "held back: ROC gets 30 new tickets in 10 min".to_owned(), 10));
     assert_eq!((waiting[29].2, waiting[30].2), (10, 20));
     let held = world.store.reader().counts(world.now).unwrap().held;
-    assert_eq!((held.len(), held[0].mails, held[0].until), (1, 32, world.start + SignedDuration::from_mins(20)));
+    assert_eq!((held.len(), held[0].mails, held[0].until), (1, 32, Some(world.start + SignedDuration::from_mins(20))));
     world.at(9);
     world.tickets("Z-1", 1);
     assert_eq!(world.deliver(NONE), "");

@@ -57,6 +57,7 @@ fn outbound(to: &str, to_name: Option<&str>, subject: &str, attachments: Vec<Att
         headers: Vec::new(),
         leave_out: Vec::new(),
         attachments,
+        parked: None,
     }
 }
 

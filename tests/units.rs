@@ -54,6 +54,19 @@ impl Desk {
         assert!(well, "{said}");
     }
 
+    /// The last mail to an address comes back to where its failures are to go.
+    fn bounce(&self, address: &str, status: &str, said: &str) {
+        let lines: Value = serde_json::from_str(&self.run("outbox list --json")).unwrap();
+        let line = lines.as_array().unwrap().iter().find(|line| line["to"] == address).unwrap();
+        let envelope = line["envelope_sender"].as_str().unwrap();
+        self.mail(&format!(
+            "Return-Path: <>\nFrom: MAILER-DAEMON@mx.example\nTo: {envelope}\nSubject: Undelivered Mail Returned to Sender\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\
+             Content-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n\
+             Final-Recipient: rfc822; {address}\nAction: failed\nStatus: {status}\nDiagnostic-Code: smtp; {said}\n\n--b--\n"
+        ));
+    }
+
     /// Of one unit in a listing for programs.
     fn unit(&self, listing: &str, name: &str) -> Value {
         let all: Value = serde_json::from_str(&self.run(listing)).unwrap();
@@ -142,6 +155,29 @@ fn a_test_goes_the_whole_way_and_counts_nowhere() {
     desk.run("run --once");
     assert_eq!(std::fs::read_dir(desk.path("var/outgoing")).unwrap().count(), 1, "only the helpdesk got mail");
     assert!(!desk.tried("unit probe ROC_Nowhere", "").0);
+}
+
+#[test]
+fn an_address_that_fails_is_shown_until_something_comes_from_it() {
+    let desk = Desk::new();
+    desk.mail("From: Anna <anna@uni.example>\nSubject: SE down\n\nSITE: NIKHEF-ELPROD\n\nHelp.\n");
+    desk.run("run --once");
+    let to = desk.reply_to(NORTH);
+    desk.bounce(NORTH, "5.2.2", "552 5.2.2 mailbox full");
+    assert!(!desk.run("unit status").contains("fails"), "a full mailbox marks nobody");
+    desk.bounce(NORTH, "5.1.1", "550 5.1.1 no such user");
+    let note = "ROC_North: mail to support@roc-north.example fails, last at ";
+    for command in ["unit status", "check"] {
+        let told = desk.run(command);
+        assert!(told.contains(note) && told.contains("550 5.1.1 no such user; set another address"), "{told}");
+    }
+    assert!(line(&desk.run("unit status"), "ROC_North").ends_with("never 1 0 0 1 mail delivered"));
+    desk.run("run --once");
+    let alerts = desk.got("tpm@ggus.example");
+    let said = |mail: &String| mail.contains("could not be delivered: 550 5.1.1 no such");
+    assert!(alerts.iter().any(said), "{alerts:#?}");
+    desk.mail(&by_rt(NORTH, &to, "[rt.north.example #77] AutoReply: [GGUS:1] SE down", "Thank you."));
+    assert!(!desk.run("unit status").contains("fails"), "it was heard of again");
 }
 
 #[test]

@@ -155,13 +155,9 @@ fn as_text(policy: &Policy, mail: &Mail, decision: &Decision) -> String {
     }
     let mails = decision.outbound.iter();
     lines.extend(mails.map(|mail| {
-        format!(
-            "{} mails {}: {} ({})",
-            policy.desk.display_name,
-            mail.to,
-            harmless(&mail.subject, 200),
-            mail.template.name()
-        )
+        let (desk, subject) = (&policy.desk.display_name, harmless(&mail.subject, 200));
+        let parked = mail.parked.as_ref().map(|why| format!(", held back: {why}")).unwrap_or_default();
+        format!("{desk} mails {}: {subject} ({}{parked})", mail.to, mail.template.name())
     }));
     lines.join("\n")
 }

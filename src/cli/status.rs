@@ -96,7 +96,8 @@ fn held_back(HeldBack { recipient, mails, until }: &HeldBack) -> String {
         Recipient::Unit(unit) => format!(" for {unit}"),
         _ => String::new(),
     };
-    format!("{} held back{to}, the last until {}; `outbox list --state ready`", count(*mails, "mail"), time(*until))
+    let until = until.map_or_else(|| "a person releases it (`outbox retry`)".to_owned(), time);
+    format!("{} held back{to}, the last until {until}; `outbox list --state ready`", count(*mails, "mail"))
 }
 
 fn or_none(parts: &[String]) -> String {

@@ -32,6 +32,7 @@ pub fn letter(policy: &Policy, unit: &Unit, name: &str, subject: &str, body: &st
         headers: Vec::new(),
         leave_out: Vec::new(),
         attachments: Vec::new(),
+        parked: None,
     }
 }
 

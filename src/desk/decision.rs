@@ -342,4 +342,6 @@ pub struct Outbound {
     /// Header fields that the recipient's dialect can't bear (`References`, `X-GGUS-Ticket`); without case.
     pub leave_out: Vec<String>,
     pub attachments: Vec<Attachment>,
+    /// Over a limit on automatic mail: written, and not sent until a person releases it. Why, for people.
+    pub parked: Option<String>,
 }

@@ -150,6 +150,7 @@ pub fn to_operators(policy: &Policy, text: &str, key: &str) -> Vec<Outbound> {
         headers: Vec::new(),
         leave_out: Vec::new(),
         attachments: Vec::new(),
+        parked: None,
     };
     desk.operators.iter().enumerate().map(mail).collect()
 }
@@ -238,6 +239,7 @@ fn blank(draft: &mut Draft<'_>, template: Template, language: Language, text: &s
         headers: Vec::new(),
         leave_out: Vec::new(),
         attachments,
+        parked: None,
     }
 }
 

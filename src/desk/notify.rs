@@ -197,19 +197,31 @@ fn once(draft: &mut Draft<'_>, unit: &UnitName, notice: Notice, text: &str, mail
     push_limited(draft, mail, mails);
 }
 
-/// Takes a mail unless a limit on automatic mail is reached: then the leg goes on manual and TPM is asked to look, once.
+/// Takes a mail; where a limit on automatic mail is reached it is parked until a person releases it, the leg goes on
+/// manual, TPM is asked to look, and operators are told.
 fn push_limited(draft: &mut Draft<'_>, mail: Option<Outbound>, mails: &mut Vec<Outbound>) {
-    let Some(mail) = mail else { return };
-    match limit_reached(draft, &mail, mails) {
-        None => mails.push(mail),
-        Some(limit) => {
-            draft.because(Reason::LimitReached { limit: limit.clone() });
-            if let Recipient::Unit(unit) = &mail.recipient {
-                on_manual(draft, unit, &limit, mails);
-            }
-            draft.flag(format!("Automatic mail to {} is held back: {limit}.", mail.to));
+    let Some(mut mail) = mail else { return };
+    if let Some(limit) = limit_reached(draft, &mail, mails) {
+        draft.because(Reason::LimitReached { limit: limit.clone() });
+        draft.flag(format!("Automatic mail to {} is held back: {limit}.", mail.to));
+        match mail.recipient.clone() {
+            Recipient::Unit(unit) => on_manual(draft, &unit, &limit, mails),
+            _ => tell_of_storm(draft, &mail, &limit, mails),
         }
+        mail.parked = Some(limit);
     }
+    mails.push(mail);
+}
+
+/// Operators hear of an address that is over a limit, once in an hour: notices with one key are one mail.
+fn tell_of_storm(draft: &Draft<'_>, mail: &Outbound, limit: &str, mails: &mut Vec<Outbound>) {
+    let text = format!(
+        "Automatic mail to {} is held back: {limit}. Nothing is lost: `outbox list` shows what waits, `outbox retry N` \
+         sends it, `outbox drop N` does not.",
+        mail.to
+    );
+    let hour = draft.now.strftime("%Y%m%d%H");
+    mails.extend(letter::to_operators(draft.policy, &text, &format!("held.{hour}.{}", mail.to.key())));
 }
 
 /// Nothing automatic goes to this leg any more, until it is given out anew. Operators are told, once.
@@ -218,14 +230,17 @@ fn on_manual(draft: &mut Draft<'_>, unit: &UnitName, limit: &str, mails: &mut Ve
     let Some(leg) = draft.ticket.leg_mut(unit) else { return };
     leg.manual = true;
     if leg.said.insert(Notice::OnManual) {
-        let text = format!("Ticket {id} at {unit} is on manual: {limit}. Nothing automatic goes there any more.");
+        let text = format!(
+            "Ticket {id} at {unit} is on manual: {limit}. Nothing automatic goes there any more; `outbox list --ticket {id}` \
+             shows what waits, `outbox retry N` sends it."
+        );
         mails.extend(letter::to_operators(draft.policy, &text, &format!("manual.{id}.{number}")));
     }
 }
 
 fn limit_reached(draft: &Draft<'_>, mail: &Outbound, mails: &[Outbound]) -> Option<String> {
     let limits = &draft.policy.limits;
-    let limited = |other: &&Outbound| other.template.is_limited();
+    let limited = |other: &&Outbound| other.template.is_limited() && other.parked.is_none();
     let here = mails.iter().filter(limited).count() as u32;
     let in_ticket = draft.snapshot.answers_in_ticket.get(&draft.ticket.id).copied().unwrap_or_default() + here;
     let correspondent = draft.case.and_then(|case| open::correspondent(draft.policy, case));

@@ -22,6 +22,7 @@ use crate::relay;
 use crate::render::compose::compose;
 use crate::render::template::Templates;
 use crate::source::Incoming;
+use crate::store;
 use crate::store::{Batch, Letter, MailNumber, OutboxLine, Record, Resolution, Store, StoreError, Taken};
 
 /// What everything here rests on; exchanged as a whole when the configuration is read again.
@@ -209,7 +210,9 @@ pub(super) fn record(
 fn with_letters<T>(rules: Rules<'_>, decision: &Decision, now: Timestamp, then: impl FnOnce(&[Letter<'_>]) -> T) -> T {
     let bytes: Vec<Vec<u8>> = decision.outbound.iter().map(|outbound| written(rules, outbound, now)).collect();
     let pairs = decision.outbound.iter().zip(&bytes);
-    let letters: Vec<Letter<'_>> = pairs.map(|(outbound, bytes)| Letter { outbound, bytes, due: now }).collect();
+    let due = |outbound: &Outbound| if outbound.parked.is_some() { store::UNTIL_RELEASED } else { now };
+    let letters: Vec<Letter<'_>> =
+        pairs.map(|(outbound, bytes)| Letter { outbound, bytes, due: due(outbound) }).collect();
     then(&letters)
 }
 

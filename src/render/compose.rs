@@ -290,6 +290,7 @@ mod tests {
             headers: Vec::new(),
             leave_out: Vec::new(),
             attachments: Vec::new(),
+            parked: None,
         }
     }
 

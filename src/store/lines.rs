@@ -1,9 +1,11 @@
 //! Rows as they come out of the statements of `sql.rs`, made into the structs of `rows.rs`.
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::cells::{self, Cells};
 use super::error::Fault;
+use super::outbox::UNTIL_RELEASED;
 use super::reader::WITHOUT_TEXT;
 use super::rows::{
     Direction, EventRow, HeldBack, MailLine, MailNumber, MessageRow, OutboxId, OutboxLine, OutboxRow, OutboxState,
@@ -105,7 +107,7 @@ pub(super) fn outbox_line(row: &Cells<'_>) -> Result<OutboxLine, Fault> {
         automatic: row.plain("automatic")?,
         size: row.number("size")?,
         state: row.word("state", OutboxState::from_word)?,
-        due: row.time_or_none("due")?,
+        due: row.time_or_none("due")?.and_then(planned),
         held: row.plain("held")?,
         attempts: row.small("attempts")?,
         unknown: row.plain("unknown")?,
@@ -118,7 +120,12 @@ pub(super) fn outbox_line(row: &Cells<'_>) -> Result<OutboxLine, Fault> {
 }
 
 pub(super) fn held_back(row: &Cells<'_>) -> Result<HeldBack, Fault> {
-    Ok(HeldBack { recipient: row.json("recipient")?, mails: row.number("mails")?, until: row.time("until")? })
+    Ok(HeldBack { recipient: row.json("recipient")?, mails: row.number("mails")?, until: planned(row.time("until")?) })
+}
+
+/// A time that comes by itself.
+fn planned(due: Timestamp) -> Option<Timestamp> {
+    Some(due).filter(|due| *due < UNTIL_RELEASED)
 }
 
 pub(super) fn outbox_row(conn: &Connection, id: i64) -> Result<Option<OutboxRow>, Fault> {

@@ -38,7 +38,7 @@ pub use copy::restore;
 pub use error::StoreError;
 pub use interface::{Failing, Interface};
 pub use lock::{Lock, note};
-pub use outbox::Settlement;
+pub use outbox::{Settlement, UNTIL_RELEASED};
 pub use place::probe;
 pub use reader::Reader;
 pub use record::{Letter, Record, Taken};

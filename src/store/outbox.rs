@@ -13,7 +13,8 @@
 //! An answer that comes late (the lease had run out, a person was faster) still counts where it says "sent": what has
 //! gone out has gone out. Any other late answer is passed over.
 //!
-//! A row may be held back on purpose: it stays ready, is due later, and says why. That is decided elsewhere.
+//! A row may be held back on purpose: it stays ready, is due later, and says why. That is decided elsewhere. One that is
+//! parked is due [`UNTIL_RELEASED`]: only `retry` brings it out.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -25,6 +26,9 @@ use super::rows::{OutboxId, OutboxLine, OutboxRow, OutboxState};
 use super::{interface, lines, sql};
 use crate::desk::decision::Recipient;
 use crate::desk::policy::UnitName;
+
+/// When a parked letter is due: in the last second that can be written, so never by itself.
+pub const UNTIL_RELEASED: Timestamp = Timestamp::constant(253_402_207_200, 0);
 
 /// What became of an attempt, and what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,11 +98,11 @@ impl Batch<'_> {
         })
     }
 
-    /// Until when an earlier mail of the same ticket to the same recipient is held back, where one is.
+    /// Until when an earlier mail of the same ticket to the same recipient is held back, where one is; not a parked one.
     pub fn held_before(&mut self, line: &OutboxLine) -> Result<Option<Timestamp>, StoreError> {
         let Some((ticket, number)) = line.ticket.zip(line.number) else { return Ok(None) };
         self.call(|conn| {
-            let key = (sql_id(ticket.0), number, to_json("recipient", &line.recipient)?);
+            let key = (sql_id(ticket.0), number, to_json("recipient", &line.recipient)?, micros(UNTIL_RELEASED));
             let until: Option<i64> = cells::value(conn, sql::OUTBOX_HELD_BEFORE, key)?;
             until.map(|until| cells::time("due", until)).transpose()
         })

@@ -237,6 +237,7 @@ fn write_letter(conn: &Connection, letter: &Letter<'_>, now: Timestamp) -> Resul
         sql_count(letter.bytes.len()),
         micros(letter.due),
         micros(now),
+        letter.outbound.parked,
     ];
     if let Some(id) = cells::value_or_none::<i64, _>(conn, sql::OUTBOX_NEW, values)? {
         execute(conn, sql::OUTBOX_BYTES_NEW, (id, letter.bytes))?;

@@ -205,7 +205,7 @@ pub struct OutboxLine {
     /// In bytes.
     pub size: u64,
     pub state: OutboxState,
-    /// When it may go out, or when its lease ends; `None` when it is settled.
+    /// When it may go out, or when its lease ends; `None` when it is settled, or parked until a person releases it.
     pub due: Option<Timestamp>,
     /// Why it waits on purpose until it is due.
     pub held: Option<String>,
@@ -330,8 +330,8 @@ pub struct OutboxCount {
 pub struct HeldBack {
     pub recipient: Recipient,
     pub mails: u64,
-    /// When the last of them may go out.
-    pub until: Timestamp,
+    /// When the last of them may go out; `None`: when a person releases it.
+    pub until: Option<Timestamp>,
 }
 
 /// The store in numbers, for `status`. Every key is there, with zero where there is nothing.

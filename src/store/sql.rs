@@ -73,8 +73,8 @@ statements! {
     THREAD = "SELECT ticket FROM thread WHERE message_id = ?1";
     FOREIGN_ID = "SELECT ticket FROM foreign_id WHERE unit = ?1 AND foreign_id = ?2";
     LETTER = "SELECT recipient, address, message_id FROM outbox WHERE ticket = ?1 AND number = ?2";
-    ANSWERS_TO = "SELECT count(*) FROM outbox WHERE address_key = ?1 AND automatic = 1 AND created >= ?2";
-    ANSWERS_IN = "SELECT count(*) FROM outbox WHERE ticket = ?1 AND automatic = 1 AND created >= ?2";
+    ANSWERS_TO = "SELECT count(*) FROM outbox WHERE address_key = ?1 AND automatic = 1 AND held IS NULL AND created >= ?2";
+    ANSWERS_IN = "SELECT count(*) FROM outbox WHERE ticket = ?1 AND automatic = 1 AND held IS NULL AND created >= ?2";
     REPEATS = "SELECT DISTINCT ticket FROM mail \
                WHERE body_print = ?1 AND ticket IS NOT NULL AND received >= ?2 LIMIT ?3";
     RECOGNISED = "SELECT known FROM recognised WHERE unit = ?1";
@@ -118,8 +118,8 @@ statements! {
     INTERFACE_FAILED = "INSERT INTO interface (unit, failed, failure) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
                         SET failed = excluded.failed, failure = excluded.failure";
     OUTBOX_NEW = "INSERT INTO outbox (key, ticket, number, recipient, address, address_key, template, subject, \
-                  message_id, envelope_sender, automatic, size, state, due, created) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?14) \
+                  message_id, envelope_sender, automatic, size, state, due, created, held) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?14, ?15) \
                   ON CONFLICT DO NOTHING RETURNING id";
     OUTBOX_BY_KEY = "SELECT id FROM outbox WHERE key = ?1";
     OUTBOX_BYTES_NEW = "INSERT INTO outbox_bytes (outbox, bytes) VALUES (?1, ?2)";
@@ -184,7 +184,7 @@ statements! {
                          AND coalesce(settled, due) > ?2 AND (state <> 'ready' OR id < ?3) \
                          ORDER BY coalesce(settled, due) DESC LIMIT ?4";
     OUTBOX_HELD_BEFORE = "SELECT max(due) FROM outbox WHERE ticket = ?1 AND number < ?2 AND recipient = ?3 \
-                          AND held IS NOT NULL";
+                          AND held IS NOT NULL AND due < ?4";
     OUTBOX_HAS_BYTES = "SELECT 1 FROM outbox_bytes WHERE outbox = ?1";
     OUTBOX_STATE = "SELECT state, due FROM outbox WHERE id = ?1";
     OUTBOX_SET = "UPDATE outbox SET state = ?2, due = ?3, held = NULL, answer = ?4, unknown = max(unknown, ?5), settled = ?6, \

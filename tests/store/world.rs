@@ -90,6 +90,7 @@ pub fn letter(ticket: TicketId, number: u32, template: Template) -> Outbound {
         headers: Vec::new(),
         leave_out: Vec::new(),
         attachments: Vec::new(),
+        parked: None,
     }
 }
 
