@@ -186,6 +186,10 @@ fn a_new_helpdesk_is_taught_as_the_tutorial_says() {
     std::fs::create_dir(folder.path().join("kummer")).unwrap();
     write("kummer/opened.eml", &block("eml opened"));
     write("kummer/closed.eml", &block("eml closed"));
+    let (code, told) = run_in(folder.path(), &["learn", "kummer", "--to", "learnt.toml"]);
+    assert_eq!((code, told.as_str()), (0, block("text learn").as_str()));
+    let learnt = std::fs::read_to_string(folder.path().join("learnt.toml")).unwrap();
+    assert!(learnt.contains(&block("toml learnt")), "{learnt}");
     let (_, table) = run_in(folder.path(), &["identify", "kummer"]);
     assert_eq!(table.matches("plain    5 ").count(), 2, "{table}");
     write("kummer.toml", &block("toml"));
@@ -196,4 +200,34 @@ fn a_new_helpdesk_is_taught_as_the_tutorial_says() {
     write("kummer/closed.toml", "kind = \"solved\"\nforeign_id = \"2041\"\n");
     let (code, told) = run_in(folder.path(), &test);
     assert!(code == 0 && told.ends_with("kummer: 2 samples, all is well\n"), "{told}");
+}
+
+#[test]
+fn a_dialect_is_proposed_and_nothing_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let mail = |id: u32, what: &str| {
+        format!("From: h <h@x.example>\nX-Own: y\nSubject: [Case {id}] {what}: [GGUS:{id}] CE\n\nhello {id}\n")
+    };
+    std::fs::create_dir(folder.path().join("mails")).unwrap();
+    write("mails/solved-1.eml", &mail(12, "Fertig"));
+    write("mails/b.eml", &mail(13, "Opened"));
+    let (code, told) = run_in(folder.path(), &["learn", "mails"]);
+    assert!(code == 0 && told.contains("when = { subject = '^\\[Case \\d{1,12}\\] Fertig:' }"), "{told}");
+    write("mails/b.toml", "kind = \"acknowledgement\"\nrule = \"any\"\nforeign_id = \"99\"\n");
+    let (code, told) = run_in(folder.path(), &["learn", "mails", "--to", "own.toml"]);
+    assert!(code == 1 && told.contains("foreign_id: expected \"99\", found \"13\""), "{told}");
+    let written = std::fs::read_to_string(folder.path().join("own.toml")).unwrap();
+    let (code, told) = run_in(folder.path(), &["learn", "mails", "--to", "own.toml"]);
+    assert_eq!((code, told.as_str()), (1, "own.toml is there already; name a file that is not\n"));
+    assert_eq!(std::fs::read_to_string(folder.path().join("own.toml")).unwrap(), written);
+    write("mails/b.toml", "kind = \"closed\"\n");
+    assert_eq!(run_in(folder.path(), &["learn", "mails"]).0, 65);
+
+    let (code, told) = run(&["learn", &sample("rt")]);
+    assert!(code == 1 && told.contains("of `rt`, which the desk knows: write dialect = \"rt\" in the unit"), "{told}");
+    let (code, told) = run_in(folder.path(), &["learn", "mails/solved-1.eml", &sample("rt/resolved.eml")]);
+    assert!(code == 1 && told.contains("\n  `rt`: resolved.eml\n  no dialect that is known: solved-1.eml\n"), "{told}");
+    write("empty", "");
+    assert_eq!(run_in(folder.path(), &["learn", "empty"]).0, 1);
 }

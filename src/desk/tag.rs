@@ -221,6 +221,11 @@ impl Tags {
         found
     }
 
+    /// Where in a normalised subject the first tag stands.
+    pub fn first_in(&self, subject: &str) -> Option<std::ops::Range<usize>> {
+        self.strict.find(subject).map(|found| found.range())
+    }
+
     /// A subject without the desk's tags, blanks put in order. Where there is no tag, nothing is changed.
     pub fn cut_from(&self, subject: &str) -> String {
         let plain = normalise(subject);

@@ -2,6 +2,7 @@
 //! configuration; where there is one, the dialects of its folder count too.
 
 mod identify;
+mod learn;
 mod list;
 mod show;
 mod test;
@@ -24,6 +25,8 @@ pub enum Action {
     Show(show::Args),
     /// Tell for each mail from which helpdesk it is, what it means, and which tickets it names
     Identify(identify::Args),
+    /// Propose a dialect from sample mails of an unknown helpdesk, and try it on them
+    Learn(learn::Args),
     /// Try a dialect on a folder of sample mails with what they must mean
     Test(test::Args),
 }
@@ -34,6 +37,7 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
         Action::List(args) => list::run(&all, args),
         Action::Show(args) => show::run(&all, args),
         Action::Identify(args) => identify::run(&all, args),
+        Action::Learn(args) => learn::run(&all, args),
         Action::Test(args) => test::run(&all, args),
     }
 }

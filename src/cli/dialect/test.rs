@@ -29,13 +29,13 @@ pub struct Args {
 }
 
 /// One sample with what was found in it.
-struct Tried {
-    name: String,
-    reading: Reading,
+pub(super) struct Tried {
+    pub name: String,
+    pub reading: Reading,
     /// What is wrong with it, line by line.
-    faults: Vec<String>,
+    pub faults: Vec<String>,
     /// Other dialects that are at least as certain that it is theirs.
-    rivals: Vec<String>,
+    pub rivals: Vec<String>,
 }
 
 pub fn run(all: &BTreeMap<String, DialectFile>, args: &Args) -> Result<ExitCode, Failure> {
@@ -82,13 +82,10 @@ fn try_one(dialect: &Dialect, all: &BTreeMap<String, Arc<Dialect>>, path: &Path)
     let raw = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
     let mail = parse(&raw, &ReadLimits::default());
     let told = path.with_extension("toml");
-    let (expectation, mut faults) = match std::fs::read_to_string(&told) {
-        Ok(text) => match Expectation::parse(&text) {
-            Ok(expectation) => (Some(expectation), Vec::new()),
-            Err(why) => (None, why.lines().map(str::to_owned).collect()),
-        },
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => (None, Vec::new()),
-        Err(error) => return Err(unreadable(&told, &error)),
+    let (expectation, mut faults) = match expectation(&told)? {
+        Some(Ok(expectation)) => (Some(expectation), Vec::new()),
+        Some(Err(why)) => (None, why.lines().map(str::to_owned).collect()),
+        None => (None, Vec::new()),
     };
     let parameters = expectation.as_ref().map(|expectation| expectation.parameters.clone()).unwrap_or_default();
     let reading = sample::read(dialect, &mail, &parameters);
@@ -101,6 +98,15 @@ fn try_one(dialect: &Dialect, all: &BTreeMap<String, Arc<Dialect>>, path: &Path)
     Ok(Tried { name, reading, faults, rivals: rivals(dialect, all, &mail) })
 }
 
+/// What an `x.toml` says, where there is one, or what is wrong with it.
+pub(super) fn expectation(told: &Path) -> Result<Option<Result<Expectation, String>>, Failure> {
+    match std::fs::read_to_string(told) {
+        Ok(text) => Ok(Some(Expectation::parse(&text))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(told, &error)),
+    }
+}
+
 /// The file to write, where what was found is right.
 fn missing(told: &Path, reading: &Reading) -> Vec<String> {
     let name = told.file_name().unwrap_or_default().to_string_lossy();
@@ -110,7 +116,7 @@ fn missing(told: &Path, reading: &Reading) -> Vec<String> {
 }
 
 /// A dialect that is as certain as this one would be taken for it.
-fn rivals(dialect: &Dialect, all: &BTreeMap<String, Arc<Dialect>>, mail: &Mail) -> Vec<String> {
+pub(super) fn rivals(dialect: &Dialect, all: &BTreeMap<String, Arc<Dialect>>, mail: &Mail) -> Vec<String> {
     let own = dialect.recognise(mail);
     let others = claims(all, mail).into_iter().filter(|claim| claim.dialect.name != dialect.name);
     let rivals = others.filter(|claim| claim.certainty >= own);
@@ -118,7 +124,7 @@ fn rivals(dialect: &Dialect, all: &BTreeMap<String, Arc<Dialect>>, mail: &Mail) 
 }
 
 /// What there is to say, and whether all is well.
-fn report(dialect: &Dialect, tried: &[Tried]) -> (String, bool) {
+pub(super) fn report(dialect: &Dialect, tried: &[Tried]) -> (String, bool) {
     let mut lines = Vec::new();
     for one in tried {
         let word = if one.faults.is_empty() && one.rivals.is_empty() { "ok   " } else { "wrong" };

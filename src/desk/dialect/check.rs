@@ -23,7 +23,7 @@ impl Compiled {
 }
 
 /// Headers that only say "a program wrote this"; they never decide alone what a mail means or where it comes from.
-const AUTOMATIC_MARKS: [&str; 14] = [
+pub const AUTOMATIC_MARKS: [&str; 14] = [
     "auto-submitted",
     "delivered-to",
     "precedence",

@@ -6,6 +6,7 @@
 
 mod check;
 pub mod file;
+pub mod learn;
 mod parameters;
 mod pattern;
 mod reader;
@@ -48,6 +49,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 10] = [
+        Self::Accepted,
+        Self::Acknowledgement,
+        Self::Comment,
+        Self::HandedOver,
+        Self::Ignore,
+        Self::Question,
+        Self::Refused,
+        Self::Reopened,
+        Self::Solved,
+        Self::Unsolved,
+    ];
+
     /// The word of the JSON interface and of dialect files.
     pub fn word(self) -> &'static str {
         match self {
