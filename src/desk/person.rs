@@ -18,7 +18,7 @@ impl Person {
     /// Reads `anna@infn.example` or `/C=IT/O=INFN/CN=Anna Rossi`.
     pub fn parse(text: &str) -> Option<Self> {
         match text.trim().starts_with('/') {
-            true => Some(subject_key(text)).filter(|key| !key.is_empty()).map(Self::Subject),
+            true => Some(subject_key(text)).filter(|key| key.contains('=')).map(Self::Subject),
             false => Address::parse(text).map(Self::Address),
         }
     }
