@@ -109,6 +109,10 @@ fn each_mistake_in_routing_is_named() {
             "routing.toml:8: error: rule.1: two rules are called \"a\"",
         ),
         (
+            "sites = [\"X\"]\n[site.X]\nemergency = \"support@ggus.example\"\n",
+            "routing.toml:6: error: site.X.emergency: support@ggus.example is the desk's own",
+        ),
+        (
             "trust = \"smime\"\n",
             "routing.toml:4: error: unit.TPM.trust: no S/MIME signature is checked | write [smime] with ca_folder",
         ),
@@ -122,6 +126,23 @@ fn each_mistake_in_routing_is_named() {
     }
     let none = problems(GATEWAY, "[unit.A]\naddress = \"a@b.example\"\n");
     assert!(none[0].contains("default_unit: there is no default unit"), "{none:#?}");
+}
+
+#[test]
+fn an_alarm_that_would_wake_nobody_is_told() {
+    let gateway = format!("{GATEWAY}[smime]\nca_folder = \"ca\"\n");
+    let said = |text: &str| problems(&gateway, &format!("{ROUTING}sites = [\"X\", \"Y\"]\n{text}"));
+    let alarmer = "[[alarmer]]\nwho = \"/CN=Anna\"\n";
+    let found = said(alarmer);
+    assert!(found[0].contains("warning: alarmer.0: no site has an emergency address"), "{found:#?}");
+    let x = "[site.X]\nemergency = \"x@x.example\"\n";
+    assert_eq!(said(&format!("{x}{alarmer}")), [""; 0]);
+    let found = said(&format!("{x}{alarmer}site = [\"x\", \"Y\"]\n"));
+    assert!(found.len() == 1 && found[0].contains("Y has no emergency address"), "{found:#?}");
+    let found = said(&format!("{x}[[alarmer]]\nwho = \"Anna\"\n"));
+    assert!(found[0].contains("error: alarmer.0.who: \"Anna\" is nobody; write a@b.example, or a cert"), "{found:#?}");
+    let found = said(&format!("{x}{alarmer}site = \"Z\"\n"));
+    assert!(found[0].contains("error: alarmer.0.site: unknown site \"Z\""), "{found:#?}");
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn words(template: Template, language: Language) -> Words {
         Template::Solution => said.solution,
         Template::Unsolved => said.unsolved,
         Template::CommentUnit => "It is better since noon, but two of five jobs still fail.\n\nAnna",
-        Template::Dispatch | Template::SiteCopy => said.request,
+        Template::Alarm | Template::Dispatch | Template::SiteCopy => said.request,
         Template::LineNotUnderstood => "STATUS: almost solved",
         Template::OperatorNotice => {
             "Mail 12 of ticket 57890 to grid-support@infn.example could not be delivered\n\
@@ -119,13 +119,15 @@ fn words(template: Template, language: Language) -> Words {
         // The user's own answer has opened it: there is no text.
         Template::Reopened if language != Language::En => "",
         Template::Reopened => "The CE is down again, so we work on it once more.",
-        Template::HandoverAcknowledged
+        Template::AlarmReceipt
+        | Template::AlarmRefused
+        | Template::HandoverAcknowledged
         | Template::Receipt
         | Template::SolutionTextWanted
         | Template::TicketEnded
         | Template::Withdrawn => "",
     };
-    let to_unit = !template.is_for_users() && template != Template::SiteCopy;
+    let to_unit = !template.is_for_users() && !matches!(template, Template::Alarm | Template::SiteCopy);
     let author = match template {
         Template::CommentUnit | Template::Dispatch | Template::ReopenedUnit | Template::SiteCopy => {
             "Anna Rossi <anna.rossi@infn.example>"
@@ -168,6 +170,7 @@ fn words(template: Template, language: Language) -> Words {
         other_unit: only(matches!(template, Template::HandoverAcknowledged | Template::Withdrawn), "ROC_France"),
         hints: only(template == Template::Dispatch, "The text names the site INFN-PADOVA, too."),
         reopen_days: "10".into(),
+        refusal: only(template == Template::AlarmRefused, "unsigned"),
     }
 }
 

@@ -280,6 +280,7 @@ fn history_line(row: &EventRow) -> String {
     let actor = match &row.actor {
         Actor::Desk => "the desk".to_owned(),
         Actor::Operator(name) => format!("operator {name}"),
+        Actor::Site(site) => format!("{site} (emergency address)"),
         Actor::Stranger(who) => format!("{who} (unproven)"),
         Actor::Unit(unit) => unit.to_string(),
         Actor::User(address) => address.to_string(),
@@ -295,6 +296,8 @@ fn in_words(event: &Event) -> String {
         Event::Acknowledged { foreign_id, earlier: Some(earlier), .. } => {
             format!("calls it {foreign_id}, before {earlier}")
         }
+        Event::AlarmRaised { site, by } => format!("raised an alarm for {site}, signed by {by}"),
+        Event::AlarmRefused { why } => format!("raised no alarm: {}", why.words()),
         Event::Asked { text, .. } => format!("asked the user: {text}"),
         Event::Assigned { unit, why } => format!("gave it to {unit}, by {why}"),
         Event::Closed => "closed it".to_owned(),

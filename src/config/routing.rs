@@ -12,6 +12,7 @@ use super::document::Document;
 use super::gateway::{Gateway, zone};
 use super::problem::{Report, did_you_mean};
 use super::{Files, dialects};
+use crate::desk::alarm::Alarmer;
 use crate::desk::dialect::Dialect;
 use crate::desk::person::Person;
 use crate::desk::policy::{AddressPattern, Desk, ReplyMeans, Site, Sites, Trust, Unit, UnitName};
@@ -32,6 +33,7 @@ pub struct Routing {
     pub default_unit: UnitName,
     pub sites: Sites,
     pub rules: Vec<Rule>,
+    pub alarmers: Vec<Alarmer>,
     pub dialects: BTreeMap<String, Arc<Dialect>>,
 }
 
@@ -69,6 +71,16 @@ struct SiteFile {
     #[serde(default)]
     aliases: Vec<String>,
     copy: Option<Address>,
+    emergency: Option<Address>,
+}
+
+/// `[[alarmer]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlarmerFile {
+    who: OneOrMore<String>,
+    vo: Option<OneOrMore<String>>,
+    site: Option<OneOrMore<String>>,
 }
 
 /// `[[rule]]`
@@ -128,7 +140,7 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
         dialects::read(gateway, files, report).into_iter().map(|(name, file)| (name, file.dialect)).collect();
     let (path, text) = files.routing(&gateway.files.as_ref()?.routing, report)?;
     let document = Document::parse(&path, &text, report);
-    document.only(&["default_unit", "rule", "site", "unit"], report);
+    document.only(&["alarmer", "default_unit", "rule", "site", "unit"], report);
     let names = document.keys(&["unit"]);
     let mut reader = Reader {
         gateway,
@@ -142,10 +154,11 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
     let read: Vec<ReadUnit> = names.iter().map(|name| (name.clone(), reader.unit(name))).collect();
     let sites = reader.sites(&read);
     let rules = reader.rules(&sites);
+    let alarmers = reader.alarmers(&sites);
     let units: BTreeMap<UnitName, Unit> =
         read.into_iter().filter_map(|(_, unit)| unit).map(|(unit, _)| (unit.name.clone(), unit)).collect();
     shared_addresses(&document, &units, report);
-    Some(Routing { units, default_unit: default_unit?, sites, rules, dialects })
+    Some(Routing { units, default_unit: default_unit?, sites, rules, alarmers, dialects })
 }
 
 struct Reader<'a> {
@@ -305,7 +318,11 @@ impl Reader<'_> {
     }
 
     fn add_site(&mut self, sites: &mut Sites, name: &str, unit: &str, file: Option<SiteFile>, at: &[&str]) {
-        let (aliases, copy) = file.map(|file| (file.aliases, file.copy)).unwrap_or_default();
+        let (aliases, copy, emergency) = file.map(|file| (file.aliases, file.copy, file.emergency)).unwrap_or_default();
+        if let Some(own) = emergency.as_ref().filter(|address| self.desk.is_some_and(|desk| desk.is_own(address))) {
+            let hint = "an alarm to it would wake nobody; name an address that does";
+            self.document.error(self.report, &["site", name, "emergency"], format!("{own} is the desk's own"), hint);
+        }
         let twice = sites.find(name).map(|known| (known.name.clone(), known.unit.clone()));
         if let Some((known, other)) = twice {
             let message = format!("site {name} is known already, as {known} of {other}");
@@ -316,7 +333,7 @@ impl Reader<'_> {
                 "case, hyphen and underscore are alike; leave it in one place",
             );
         }
-        let site = Site { name: name.to_owned(), unit: UnitName(unit.to_owned()), copy };
+        let site = Site { name: name.to_owned(), unit: UnitName(unit.to_owned()), copy, emergency };
         if let Err(taken) = sites.add(site, &aliases) {
             let hint = "an alias can belong to one site only";
             self.document.error(
@@ -361,14 +378,42 @@ impl Reader<'_> {
         rules
     }
 
+    fn alarmers(&mut self, sites: &Sites) -> Vec<Alarmer> {
+        let mut alarmers = Vec::new();
+        for at in 0..self.document.entries(&["alarmer"]) {
+            let index = at.to_string();
+            let path = ["alarmer", index.as_str()];
+            let Some(file) = self.document.section::<AlarmerFile>(&path, self.report) else { continue };
+            self.needs_smime(&path);
+            let named = file.site.map(OneOrMore::into_vec).unwrap_or_default();
+            let Some(own) = self.site_names(&["alarmer", &index, "site"], named, sites) else { continue };
+            let wakes = |name: &str| sites.find(name).is_some_and(|site| site.emergency.is_some());
+            let silent = own.iter().find(|name| !wakes(name)).cloned();
+            if silent.is_some() || own.is_empty() && !sites.iter().any(|(name, _)| wakes(name)) {
+                let message = match silent {
+                    Some(name) => format!("{name} has no emergency address, so no alarm is raised for it"),
+                    None => "no site has an emergency address, so no alarm is raised".to_owned(),
+                };
+                self.document.warning(self.report, &path, message, "write emergency = … into [site.NAME]");
+            }
+            let vos = file.vo.map(OneOrMore::into_vec).unwrap_or_default();
+            let persons = self.each(&["alarmer", &index, "who"], file.who.into_vec());
+            alarmers.extend(persons.map(|persons| Alarmer { persons, vos, sites: own }));
+        }
+        alarmers
+    }
+
     fn conditions(&mut self, index: &str, file: RuleFile, sites: &Sites) -> Option<Vec<Condition>> {
         let mut all: Vec<Option<Condition>> = Vec::new();
         all.extend(file.site.map(|names| self.rule_sites(index, names.into_vec(), sites)));
         all.extend(file.vo.map(|names| Some(Condition::Vo(names.into_vec()))));
         all.extend(file.type_of_problem.map(|names| Some(Condition::TypeOfProblem(names.into_vec()))));
-        all.extend(file.sender.map(|list| self.patterns(index, "sender", list.into_vec()).map(Condition::Sender)));
         all.extend(
-            file.recipient.map(|list| self.patterns(index, "recipient", list.into_vec()).map(Condition::Recipient)),
+            file.sender.map(|list| self.each(&["rule", index, "sender"], list.into_vec()).map(Condition::Sender)),
+        );
+        all.extend(
+            file.recipient
+                .map(|list| self.each(&["rule", index, "recipient"], list.into_vec()).map(Condition::Recipient)),
         );
         all.extend(file.subject.map(|source| self.regex(index, "subject", &source).map(Condition::Subject)));
         all.extend(file.body.map(|source| self.regex(index, "body", &source).map(Condition::Body)));
@@ -381,6 +426,11 @@ impl Reader<'_> {
     }
 
     fn rule_sites(&mut self, index: &str, names: Vec<String>, sites: &Sites) -> Option<Condition> {
+        self.site_names(&["rule", index, "site"], names, sites).map(Condition::Site)
+    }
+
+    /// The names as the desk spells them.
+    fn site_names(&mut self, path: &[&str], names: Vec<String>, sites: &Sites) -> Option<Vec<String>> {
         let mut canonical = Vec::new();
         for name in names {
             match sites.find(&name) {
@@ -388,20 +438,21 @@ impl Reader<'_> {
                 None => {
                     let hint =
                         did_you_mean(&name, sites.iter().map(|(_, site)| site.name.as_str())).unwrap_or_default();
-                    self.document.error(self.report, &["rule", index, "site"], format!("unknown site {name:?}"), hint);
+                    self.document.error(self.report, path, format!("unknown site {name:?}"), hint);
                     return None;
                 }
             }
         }
-        Some(Condition::Site(canonical))
+        Some(canonical)
     }
 
-    fn patterns(&mut self, index: &str, key: &str, list: Vec<String>) -> Option<Vec<AddressPattern>> {
-        let parsed: Vec<Result<AddressPattern, String>> = list.into_iter().map(AddressPattern::try_from).collect();
-        for why in parsed.iter().filter_map(|one| one.as_ref().err()) {
-            self.document.error(self.report, &["rule", index, key], why.clone(), "");
+    /// Reads each entry of a list; every one that can't be read is told.
+    fn each<T: TryFrom<String, Error = String>>(&mut self, path: &[&str], list: Vec<String>) -> Option<Vec<T>> {
+        let (read, wrong): (Vec<_>, Vec<_>) = list.into_iter().map(T::try_from).partition(Result::is_ok);
+        for why in wrong.iter().filter_map(|one| one.as_ref().err()) {
+            self.document.error(self.report, path, why.clone(), "");
         }
-        parsed.into_iter().collect::<Result<_, _>>().ok()
+        wrong.is_empty().then(|| read.into_iter().flatten().collect())
     }
 
     fn regex(&mut self, index: &str, key: &str, source: &str) -> Option<Regex> {

@@ -9,7 +9,7 @@ use super::case::Case;
 use super::decision::{Decision, Understood, Verdict};
 use super::dialect::Kind;
 use super::draft::Draft;
-use super::event::{Event, Visibility};
+use super::event::{Actor, Event, Visibility};
 use super::guard;
 use super::inquiry::Snapshot;
 use super::matching::{self, Match};
@@ -93,6 +93,7 @@ fn on_known(
             Some(unit) => from_unit(&mut draft, case, unit),
             None => unverified(&mut draft, case, &speaker),
         },
+        Role::Site(_) => from_site(&mut draft, case, &speaker.actor(case)),
         Role::Submitter | Role::Copy => {
             if speaker.role == Role::Submitter {
                 thread(&mut draft.ticket.submitter.thread, case.mail.message_id.as_ref());
@@ -166,6 +167,23 @@ fn from_unit(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
     unit::apply(draft, case, unit)
 }
 
+/// What the site that was woken says goes to whoever works on the ticket and to whoever raised the alarm. It ends nothing.
+fn from_site(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor) -> Verdict {
+    let text = case.controls.rest.trim();
+    if case.is_machine() {
+        draft.note("An automatic answer of the emergency address was kept and changes nothing.");
+        return Verdict::Report;
+    }
+    if draft.ticket.status.is_open() {
+        draft.keep(actor, Visibility::Public, text);
+    } else {
+        draft.keep_status("the ticket has ended");
+        draft.keep(actor, Visibility::Internal, text);
+        draft.flag("The emergency address of the site wrote after the end.");
+    }
+    Verdict::Append
+}
+
 /// Everything else on a known ticket: kept for TPM, changes nothing, is sent to nobody.
 fn unverified(draft: &mut Draft<'_>, case: &Case<'_>, speaker: &Speaker) -> Verdict {
     if case.is_machine() {
@@ -189,7 +207,7 @@ fn is_repeat(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, ticket: &Tic
             let asks = signs || !case.controls.lines.is_empty() || !case.form.places.is_empty();
             asks || (ticket.status.is_open() && (owes || solves))
         }
-        Role::Stranger => false,
+        Role::Site(_) | Role::Stranger => false,
         Role::Copy | Role::Submitter => {
             ticket.status == super::ticket::Status::WaitingForReply || !ticket.status.is_open()
         }

@@ -132,6 +132,12 @@ pub enum Recipient {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Template {
+    /// To a site's emergency address: an alarm.
+    Alarm,
+    /// To the user: their alarm is raised, and has become a ticket.
+    AlarmReceipt,
+    /// To the user: their mail has become a ticket, and is no alarm.
+    AlarmRefused,
     /// To a unit: what the desk has to say to all of them.
     Announcement,
     /// To the user: a public comment of the unit or the desk.
@@ -178,7 +184,10 @@ pub enum Template {
 
 impl Template {
     /// Every template.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
+        Self::Alarm,
+        Self::AlarmReceipt,
+        Self::AlarmRefused,
         Self::Announcement,
         Self::Comment,
         Self::CommentUnit,
@@ -205,6 +214,9 @@ impl Template {
     /// Name of its file without the ending.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Alarm => "alarm",
+            Self::AlarmReceipt => "alarm-receipt",
+            Self::AlarmRefused => "alarm-refused",
             Self::Announcement => "announcement",
             Self::Comment => "comment",
             Self::CommentUnit => "comment-unit",
@@ -234,7 +246,9 @@ impl Template {
     pub fn is_limited(self) -> bool {
         matches!(
             self,
-            Self::LineNotUnderstood
+            Self::AlarmReceipt
+                | Self::AlarmRefused
+                | Self::LineNotUnderstood
                 | Self::Receipt
                 | Self::Reopened
                 | Self::SolutionTextWanted
@@ -255,7 +269,14 @@ impl Template {
     pub fn is_for_users(self) -> bool {
         matches!(
             self,
-            Self::Comment | Self::Question | Self::Receipt | Self::Reopened | Self::Solution | Self::Unsolved
+            Self::AlarmReceipt
+                | Self::AlarmRefused
+                | Self::Comment
+                | Self::Question
+                | Self::Receipt
+                | Self::Reopened
+                | Self::Solution
+                | Self::Unsolved
         )
     }
 }
@@ -303,6 +324,8 @@ pub struct Words {
     pub hints: String,
     /// Days in which an answer reopens the ticket.
     pub reopen_days: String,
+    /// Why an alarm is not raised: `no-address`, `unlisted`, `unproven`, `unsigned`.
+    pub refusal: String,
 }
 
 /// Which mark of RFC 3834 a mail carries.

@@ -5,6 +5,7 @@
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Refusal;
 use super::policy::UnitName;
 use super::recognise::Recognised;
 use super::ticket::TicketId;
@@ -19,6 +20,8 @@ pub enum Actor {
     Desk,
     /// A person at the command line, by name.
     Operator(String),
+    /// A site's emergency address, proven as far as the policy asks; the site's name.
+    Site(String),
     /// Somebody whom nothing proves to belong here.
     Stranger(String),
     /// A unit, proven.
@@ -47,6 +50,10 @@ pub enum Event {
     Accepted { unit: UnitName },
     /// The unit's helpdesk told its id, for the first time or a further one.
     Acknowledged { unit: UnitName, foreign_id: String, earlier: Option<String> },
+    /// An alarm was asked for, and the ticket is an ordinary one.
+    AlarmRefused { why: Refusal },
+    /// An alarm went to the site's emergency address; `by` is whoever signed it.
+    AlarmRaised { site: String, by: String },
     /// The unit asked the submitter.
     Asked { unit: UnitName, text: String },
     /// A leg was made; `why` names the rule or the person.

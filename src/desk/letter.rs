@@ -123,6 +123,21 @@ pub fn to_site(draft: &mut Draft<'_>, unit: &UnitName, text: &str) -> Option<Out
     Some(mail)
 }
 
+/// An alarm to a site's emergency address. Nothing else goes there, so the subject may say what it is; whether it comes
+/// back must be heard.
+pub fn to_emergency(draft: &mut Draft<'_>, site: &str) -> Option<Outbound> {
+    let policy = draft.policy;
+    let site = policy.sites.find(site)?;
+    let address = site.emergency.clone()?;
+    let by = Actor::User(draft.ticket.submitter.address.clone());
+    let text = draft.ticket.description.clone();
+    let mut mail = person_mail(draft, policy.units.get(&site.unit)?.language, Template::Alarm, &text, &by);
+    (mail.recipient, mail.to) = (Recipient::Site, address);
+    mail.subject = format!("{} ALARM: {}", policy.desk.tags.write(draft.ticket.id), draft.ticket.subject);
+    mail.reply_to = Some(tag::reply_address(&policy.desk, draft.ticket.id, &Party::Site(site.name.clone())));
+    Some(mail)
+}
+
 /// To the operators, about something that has no ticket; `key` makes its Message-ID.
 pub fn to_operators(policy: &Policy, text: &str, key: &str) -> Vec<Outbound> {
     let desk = &policy.desk;
@@ -206,7 +221,9 @@ fn person_mail(draft: &mut Draft<'_>, language: Language, template: Template, te
     let mut mail = blank(draft, template, language, text, author);
     let number = draft.ticket.mails_sent;
     mail.automatic = match template {
-        Template::Receipt | Template::Reopened => Some(Automatic::Replied),
+        Template::AlarmReceipt | Template::AlarmRefused | Template::Receipt | Template::Reopened => {
+            Some(Automatic::Replied)
+        }
         Template::Solution | Template::Unsolved | Template::SiteCopy => Some(Automatic::Generated),
         _ => None,
     };
@@ -312,6 +329,7 @@ fn submitter_name(ticket: &Ticket) -> String {
 fn author_name(draft: &Draft<'_>, author: &Actor) -> String {
     match author {
         Actor::Desk | Actor::Operator(_) => draft.policy.desk.display_name.clone(),
+        Actor::Site(site) => site.clone(),
         Actor::Stranger(who) => who.clone(),
         Actor::Unit(unit) => unit.to_string(),
         Actor::User(address) if draft.ticket.submitter.is(address) => submitter_name(&draft.ticket),
@@ -332,7 +350,8 @@ fn quote(text: &str, most: usize) -> String {
 fn passed_on(draft: &Draft<'_>, template: Template) -> (Vec<Attachment>, String) {
     let carries = matches!(
         template,
-        Template::Comment
+        Template::Alarm
+            | Template::Comment
             | Template::CommentUnit
             | Template::Dispatch
             | Template::Question

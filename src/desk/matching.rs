@@ -92,7 +92,8 @@ fn party_of(policy: &Policy, case: &Case<'_>, ticket: &Ticket, token: &AddressTa
     let sender = case.mail.sender().filter(|_| ticket.redacted.is_some());
     let users = std::iter::once(&ticket.submitter.address).chain(&ticket.cc).chain(sender).cloned().map(Party::User);
     let units = ticket.legs.iter().map(|leg| leg.unit.clone()).chain([policy.default_unit.clone()]).map(Party::Unit);
-    units.chain(users).find(|party| policy.desk.keys.verify(&token.token, ticket.id, party))
+    let site = ticket.site.iter().cloned().map(Party::Site);
+    units.chain(users).chain(site).find(|party| policy.desk.keys.verify(&token.token, ticket.id, party))
 }
 
 fn references(case: &Case<'_>, snapshot: &Snapshot, result: &mut Match) {

@@ -4,6 +4,7 @@
 //! [`decide::decide`] turns policy, input, snapshot and time into one [`decision::Decision`]. Never async, never fails,
 //! never logs: strange mail is data, and every decision carries its reasons.
 
+pub mod alarm;
 pub mod announce;
 pub mod bounce;
 pub mod case;

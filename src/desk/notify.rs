@@ -3,6 +3,7 @@
 //! Each fact makes at most one mail per recipient. What a unit said internally, and its ids, reach nobody but the desk
 //! and that unit: a mail is built from the ticket and from one public text, never from another mail.
 
+use super::alarm::Refusal;
 use super::decision::{Outbound, Recipient, Template};
 use super::dialect::Kind;
 use super::draft::Draft;
@@ -25,6 +26,8 @@ pub fn mails(draft: &mut Draft<'_>) -> Vec<Outbound> {
 
 fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec<Outbound>) {
     match event {
+        Event::AlarmRaised { site, .. } => mails.extend(letter::to_emergency(draft, site)),
+        Event::AlarmRefused { why } => alarm_refused(draft, *why, mails),
         Event::Opened => receipt(draft, mails),
         Event::Assigned { unit, .. } => dispatch(draft, unit, mails),
         Event::Asked { text, .. } => to_users(draft, Template::Question, actor, text, mails),
@@ -73,7 +76,16 @@ fn receipt(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
     match silent {
         Some(because) => draft.because(Reason::NotAnswered { because }),
         None => {
-            let mail = letter::to_submitter(draft, Template::Receipt, "", &Actor::Desk);
+            let said = |(_, event): &(Actor, Event)| match event {
+                Event::AlarmRaised { .. } => Some((Template::AlarmReceipt, "")),
+                Event::AlarmRefused { why } => Some((Template::AlarmRefused, why.word())),
+                _ => None,
+            };
+            let (template, refusal) = draft.events.iter().find_map(said).unwrap_or((Template::Receipt, ""));
+            let mail = letter::to_submitter(draft, template, "", &Actor::Desk).map(|mut mail| {
+                mail.words.refusal = refusal.to_owned();
+                mail
+            });
             push_limited(draft, mail, mails);
         }
     }
@@ -84,6 +96,13 @@ fn dispatch(draft: &mut Draft<'_>, unit: &UnitName, mails: &mut Vec<Outbound>) {
     let by = Actor::User(draft.ticket.submitter.address.clone());
     mails.extend(letter::to_unit(draft, unit, Template::Dispatch, &text, &by));
     mails.extend(letter::to_site(draft, unit, &text));
+}
+
+/// It may be an emergency all the same: TPM hears of it, also where the ticket goes to another unit.
+fn alarm_refused(draft: &mut Draft<'_>, why: Refusal, mails: &mut Vec<Outbound>) {
+    if draft.ticket.unit.as_ref() != Some(&draft.policy.default_unit) {
+        tpm(draft, &format!("An alarm was asked for and not raised: {}.", why.words()), mails);
+    }
 }
 
 /// A public comment goes to everybody concerned but the one who wrote it.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::alarm;
 use super::case::Case;
 use super::draft::Draft;
 use super::event::{Actor, Event};
@@ -42,6 +43,7 @@ pub fn open<'a>(
     }
     fields(&mut draft, case);
     hints(&mut draft, case);
+    alarm::decide(&mut draft, case);
     send_on(&mut draft, case, &actor);
     draft
 }

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use super::alarm::Alarmer;
 use super::dialect::Dialect;
 use super::person::Person;
 use super::route::Rule;
@@ -43,6 +44,8 @@ pub struct Policy {
     pub sites: Sites,
     /// In order; the first that holds decides.
     pub rules: Vec<Rule>,
+    /// Who may raise alarms.
+    pub alarmers: Vec<Alarmer>,
     pub limits: Limits,
     /// Every dialect that a unit may turn out to write.
     pub dialects: BTreeMap<String, Arc<Dialect>>,
@@ -221,6 +224,8 @@ pub struct Site {
     pub unit: UnitName,
     /// Gets a copy of each dispatch; off by default.
     pub copy: Option<Address>,
+    /// Gets each alarm at once.
+    pub emergency: Option<Address>,
 }
 
 /// All sites, found by name or alias without case, with `-`, `_` and blank alike.

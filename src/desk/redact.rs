@@ -75,7 +75,7 @@ pub fn actor(actor: &Actor) -> Actor {
     match actor {
         Actor::Stranger(_) => Actor::Stranger(REDACTED.to_owned()),
         Actor::User(_) => Actor::User(Address::nobody()),
-        Actor::Desk | Actor::Operator(_) | Actor::Unit(_) => actor.clone(),
+        Actor::Desk | Actor::Operator(_) | Actor::Site(_) | Actor::Unit(_) => actor.clone(),
     }
 }
 
@@ -83,6 +83,7 @@ pub fn actor(actor: &Actor) -> Actor {
 pub fn event(event: &Event) -> Event {
     let gone = || REDACTED.to_owned();
     match event.clone() {
+        Event::AlarmRaised { site, .. } => Event::AlarmRaised { site, by: gone() },
         Event::Asked { unit, .. } => Event::Asked { unit, text: gone() },
         Event::Commented { visibility, .. } => Event::Commented { visibility, text: gone() },
         Event::DeliveryFailed { number, report, .. } => {
@@ -102,6 +103,7 @@ pub fn event(event: &Event) -> Event {
         Event::Unsolved { .. } => Event::Unsolved { text: gone() },
         bare @ (Event::Accepted { .. }
         | Event::Acknowledged { .. }
+        | Event::AlarmRefused { .. }
         | Event::Assigned { .. }
         | Event::Closed
         | Event::OnHold { .. }

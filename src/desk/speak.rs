@@ -6,7 +6,7 @@ use super::matching::Match;
 use super::person::Person;
 use super::policy::{Policy, Trust, Unit, UnitName};
 use super::tag::Party;
-use super::ticket::Ticket;
+use super::ticket::{Ticket, TicketType};
 use super::trail::{KeyKind, Proof, Reason};
 use crate::mail::Address;
 use crate::mail::authres::Alignment;
@@ -17,6 +17,8 @@ use crate::mail::smime::Signature;
 pub enum Role {
     /// Gets copies: may comment, not verify or reopen.
     Copy,
+    /// The emergency address that got the alarm, by the site's name: may comment.
+    Site(String),
     /// Neither proven nor known.
     Stranger,
     Submitter,
@@ -39,6 +41,7 @@ impl Speaker {
         match (&self.role, case.mail.sender()) {
             (Role::Unit(unit), _) => Actor::Unit(unit.clone()),
             (Role::Submitter | Role::Copy, Some(address)) => Actor::User(address.clone()),
+            (Role::Site(site), _) => Actor::Site(site.clone()),
             (_, Some(address)) => Actor::Stranger(address.to_string()),
             (_, None) => Actor::Stranger("nobody".to_owned()),
         }
@@ -63,11 +66,15 @@ pub fn on_ticket(policy: &Policy, case: &Case<'_>, found: &Match, ticket: &Ticke
         let token = holds(&Party::User(ticket.submitter.address.clone())) || holds(&Party::User(address.clone()));
         (role, proof(case, policy.desk.submitter_trust, &[], token))
     });
+    let site = site_role(policy, ticket, address).map(|site| {
+        let token = holds(&Party::Site(site.clone()));
+        (Role::Site(site), proof(case, policy.desk.submitter_trust, &[], token))
+    });
     // A helpdesk that brought the ticket may also have to work on it: its token says as which it writes; else it works.
     let best = match (as_unit, user) {
         (Some((_, by)), Some(user)) if by != Proof::Token && user.1 == Proof::Token => Some(user),
         (Some(unit), _) => Some(unit),
-        (None, user) => user,
+        (None, user) => user.or(site),
     };
     match best {
         Some((role, Proof::None)) => {
@@ -113,6 +120,13 @@ fn user_role(case: &Case<'_>, found: &Match, ticket: &Ticket, address: &Address)
     let strong = [(KeyKind::Token, ticket.id), (KeyKind::Reference, ticket.id)];
     let answers_it = || ticket.redacted.is_some() && strong.iter().any(|key| found.found.contains(key));
     (ticket.cc.contains(address) || answers_it()).then_some(Role::Copy)
+}
+
+/// The site that the alarm woke, where the address is the one that was written to.
+fn site_role(policy: &Policy, ticket: &Ticket, address: &Address) -> Option<String> {
+    let site = ticket.site.as_ref().filter(|_| ticket.kind == TicketType::Alarm)?;
+    let site = policy.sites.find(site).filter(|site| site.emergency.as_ref() == Some(address))?;
+    Some(site.name.clone())
 }
 
 /// The best proof that the policy accepts. A mail with an unclear author is never proven; a failed authentication beats

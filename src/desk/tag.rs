@@ -31,6 +31,8 @@ impl fmt::Debug for Keys {
 pub enum Party {
     /// The envelope sender of one mail: who uses it reports on the delivery of mail number n.
     Envelope(u32),
+    /// The emergency address of the site of that name.
+    Site(String),
     Unit(UnitName),
     /// Submitter or cc.
     User(Address),
@@ -65,6 +67,7 @@ impl Keys {
 fn token_text(ticket: TicketId, party: &Party) -> String {
     match party {
         Party::Envelope(number) => format!("envelope\n{ticket}\n{number}"),
+        Party::Site(site) => format!("site\n{ticket}\n{site}"),
         Party::Unit(unit) => format!("unit\n{ticket}\n{unit}"),
         Party::User(address) => format!("user\n{ticket}\n{}", address.key()),
     }

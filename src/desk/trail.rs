@@ -108,6 +108,10 @@ pub enum Reason {
     Rule { rule: String, holds: bool, because: String },
     /// Where the ticket goes.
     Routed { unit: UnitName, by: String },
+    /// An alarm is raised.
+    AlarmRaised { site: String, by: String },
+    /// An alarm is asked for, and not raised.
+    AlarmRefused { because: String },
     /// The state changes.
     StatusChange { from: Status, to: Status },
     /// The state does not change, and why.
@@ -170,6 +174,8 @@ impl fmt::Display for Reason {
                 write!(f, "rule {rule} {}: {because}", if *holds { "holds" } else { "does not hold" })
             }
             Self::Routed { unit, by } => write!(f, "it goes to {unit}, by {by}"),
+            Self::AlarmRaised { site, by } => write!(f, "it is an alarm for {site}, raised by {by}"),
+            Self::AlarmRefused { because } => write!(f, "it asks for an alarm, and none is raised: {because}"),
             Self::StatusChange { from, to } => write!(f, "status: {from} becomes {to}"),
             Self::StatusKept { status, because } => write!(f, "status stays {status}: {because}"),
             Self::TicketEnded { ticket, status } => write!(f, "ticket {ticket} is {status}"),
@@ -185,6 +191,7 @@ fn speaker(actor: &Actor) -> String {
     match actor {
         Actor::Desk => "the desk itself".to_owned(),
         Actor::Operator(name) => format!("operator {name}"),
+        Actor::Site(site) => format!("it is {site}'s, from its emergency address"),
         Actor::Stranger(who) => format!("{who} speaks for nobody known here"),
         Actor::Unit(unit) => format!("it speaks for {unit}"),
         Actor::User(address) => format!("it is {address}'s"),

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::desk::decision::{Recipient, Template};
 use crate::desk::dialect::Pace;
 use crate::desk::policy::{Policy, UnitName};
+use crate::desk::ticket::TicketType;
 use crate::store::{Batch, OutboxLine, StoreError};
 
 /// A mail that waits.
@@ -36,7 +37,11 @@ pub fn hold(
     }
     let since = now.saturating_sub(pace.window).unwrap_or(Timestamp::MIN);
     let going = batch.dispatches(unit, line.id, (since, now), pace.mails as usize)?;
-    Ok(turn(pace, &going, now).map(|until| Hold { until, why: why(unit, pace) }))
+    let Some(until) = turn(pace, &going, now) else { return Ok(None) };
+    let ticket = line.ticket.map(|ticket| batch.reader().ticket(ticket)).transpose()?.flatten();
+    // An alarm waits for nobody, whether a number comes back for it or not.
+    let is_alarm = ticket.is_some_and(|ticket| ticket.kind == TicketType::Alarm);
+    Ok((!is_alarm).then(|| Hold { until, why: why(unit, pace) }))
 }
 
 /// When a dispatch may go that comes behind those that go at `going`, the latest first; `None`: now.

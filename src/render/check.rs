@@ -177,6 +177,7 @@ fn needs_text(template: Template) -> bool {
     matches!(
         template,
         Template::Announcement
+            | Template::Alarm
             | Template::Comment
             | Template::CommentUnit
             | Template::Dispatch

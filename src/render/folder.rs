@@ -168,7 +168,7 @@ mod tests {
             ),
         ]);
         let known = "author, block, created, cut, desk, desk_address, foreign_id, hints, kind, other_unit, priority, \
-                     quoted, reopen_days, site, status, submitter, tag, text, ticket, title, type_of_problem, unit, vo";
+                     quoted, refusal, reopen_days, site, status, submitter, tag, text, ticket, title, type_of_problem, unit, vo";
         let templates = Template::ALL.map(Template::name).join(", ");
         let wanted = [
             format!("fr/recipt.txt: is no template; did you mean receipt.txt? The templates are {templates}"),

@@ -39,6 +39,7 @@ pub(super) fn harmless(template: Template, words: &Words) -> Words {
         other_unit: line(&words.other_unit),
         hints: disarmed(template, &text(&words.hints)),
         reopen_days: line(&words.reopen_days),
+        refusal: line(&words.refusal),
     }
 }
 

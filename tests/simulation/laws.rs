@@ -141,7 +141,8 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
         }
         Template::Announcement | Template::OperatorNotice | Template::SiteCopy => 0,
         Template::Question => count(facts, |event| matches!(event, Event::Asked { .. })),
-        Template::Receipt => 1,
+        Template::Alarm => count(facts, |event| matches!(event, Event::AlarmRaised { .. })),
+        Template::AlarmReceipt | Template::AlarmRefused | Template::Receipt => 1,
         Template::RefusalAcknowledged => {
             count(facts, |event| matches!(event, Event::Refused { unit, .. } if is_theirs(unit)))
         }

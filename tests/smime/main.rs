@@ -7,6 +7,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ggus_gateway::mail::Mail;
 use ggus_gateway::mail::parse::{ReadLimits, parse};
 use ggus_gateway::mail::smime::Signature;
 use ggus_gateway::proof::smime::{Authorities, Verifier, opened};
@@ -322,4 +323,31 @@ fn what_is_passed_on_can_still_be_verified() {
         let receipt = mails.iter().find(|mail| String::from_utf8_lossy(mail).contains("To: ben@infn.example")).unwrap();
         assert!(parse(receipt, &ReadLimits::default()).attachments.is_empty());
     }
+}
+
+#[test]
+fn an_alarm_wakes_the_site_and_the_unit() {
+    let people = People::new();
+    let alarmers = "[site.INFN-T1]\nunit = \"TPM\"\nemergency = \"wake@infn-t1.example\"\n\
+                    [[alarmer]]\nwho = \"/C=IT/O=Grid/CN=Anna Rossi\"\n";
+    desk(&people, &format!("default_unit = \"TPM\"\n[unit.TPM]\naddress = \"tpm@ggus.example\"\n{alarmers}"));
+    let text = "TYPE: ALARM\r\nSITE: INFN-T1\r\n\r\nAll is down.";
+    let to = |mails: &[Vec<u8>], to: &str| -> Vec<Mail> {
+        let read = mails.iter().map(|mail| parse(mail, &ReadLimits::default()));
+        read.filter(|mail| mail.to[0].address.as_str() == to).collect()
+    };
+    for name in ["eve", "ben"] {
+        program(&people, &["ingest", "-"], &people.signed(name, HEAD, text));
+        let mails = sent(&people);
+        assert!(to(&mails, "wake@infn-t1.example").is_empty(), "{name} woke the site");
+        assert!(to(&mails, "tpm@ggus.example")[0].text.contains("An alarm was asked for and not raised"));
+    }
+    program(&people, &["ingest", "-"], &people.signed("anna", HEAD, text));
+    let mails = sent(&people);
+    let alarm = &to(&mails, "wake@infn-t1.example")[0];
+    assert_eq!(alarm.subject, "[GGUS:3] ALARM: CE down");
+    assert!(people.verified(&alarm.attachments[0].bytes).contains("All is down."), "{}", alarm.text);
+    assert!(to(&mails, "tpm@ggus.example")[0].text.contains("This is an ALARM."));
+    let shown = program(&people, &["ticket", "history", "3"], "");
+    assert!(shown.contains("raised an alarm for INFN-T1, signed by /C=IT/O=Grid/CN=Anna Rossi"), "{shown}");
 }
