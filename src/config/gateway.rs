@@ -101,6 +101,7 @@ struct LimitsFile {
     answers_per_ticket: Option<u32>,
     repeat_window: Option<SignedDuration>,
     reopen_days: Option<u32>,
+    copies: Option<usize>,
     passed_on: Option<Size>,
     xml_description: Option<usize>,
     mail_size: Option<Size>,
@@ -386,6 +387,7 @@ fn limits(file: LimitsFile) -> (Limits, ReadLimits) {
         answers_per_ticket: file.answers_per_ticket.unwrap_or(desk.answers_per_ticket),
         repeat_window: file.repeat_window.unwrap_or(desk.repeat_window),
         reopen_days: file.reopen_days.unwrap_or(desk.reopen_days),
+        copies: file.copies.unwrap_or(desk.copies),
         passed_on_bytes: bytes(file.passed_on, desk.passed_on_bytes),
         xml_description_chars: file.xml_description.unwrap_or(desk.xml_description_chars),
     };

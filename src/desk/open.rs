@@ -19,8 +19,6 @@ use crate::mail::{Address, Mailbox, MessageId};
 
 use jiff::Timestamp;
 
-/// Copies that one mail can ask for.
-const MOST_COPIES: usize = 20;
 /// Words of a text that are looked at for the name of a site.
 const WORDS_FOR_HINTS: usize = 2_000;
 
@@ -42,6 +40,7 @@ pub fn open<'a>(
         draft.fact(&actor, Event::Related { to: other });
     }
     fields(&mut draft, case);
+    left_out_copies(&mut draft, case);
     hints(&mut draft, case);
     alarm::decide(&mut draft, case);
     send_on(&mut draft, case, &actor);
@@ -60,7 +59,8 @@ fn ticket_of(
     let (subject, full) = title_of(policy, case);
     let description = without_own_tags(case, description(case, full));
     let unit = matches!(speaker.role, Role::Unit(_)).then_some(case.unit).flatten();
-    let (cc, cc_unconfirmed) = copies(policy, case, speaker);
+    let copies: Vec<Address> = wanting_copies(policy, case).take(policy.limits.copies).collect();
+    let (cc, cc_unconfirmed) = if speaker.is_strong() { (copies, Vec::new()) } else { (Vec::new(), copies) };
     let submitter = submitter(policy, case, speaker, unit, &description);
     Ticket {
         origin: origin(form, unit, &case.reading.foreign_id),
@@ -68,7 +68,7 @@ fn ticket_of(
         parent: form.fields.get(&Field::ParentId).and_then(|value| named_ticket(value, snapshot)),
         cc,
         cc_unconfirmed,
-        involve: addresses(form.fields.get(&Field::Involve)).take(MOST_COPIES).collect(),
+        involve: addresses(form.fields.get(&Field::Involve)).take(policy.limits.copies).collect(),
         time_of_problem: form.fields.get(&Field::TimeOfProblem).cloned(),
         extra: form.unknown.iter().cloned().collect(),
         ..Ticket::new(snapshot.next_ticket, submitter, subject, description, now)
@@ -183,17 +183,22 @@ fn addresses(list: Option<&String>) -> impl Iterator<Item = Address> {
 }
 
 /// Addresses that want copies: mailed only when the mail is strongly proven, else listed until the desk confirms.
-fn copies(policy: &Policy, case: &Case<'_>, speaker: &Speaker) -> (Vec<Address>, Vec<Address>) {
+fn wanting_copies<'a>(policy: &'a Policy, case: &'a Case<'_>) -> impl Iterator<Item = Address> + 'a {
     let listed = addresses(case.form.fields.get(&Field::CarbonCopy));
     let all = listed.chain(case.mail.cc.iter().map(|mailbox| mailbox.address.clone()));
     let mut seen = BTreeSet::new();
     let foreign = |address: &Address| !policy.desk.is_own(address) && policy.units_of(address).next().is_none();
     let own = |address: &Address| case.mail.sender() == Some(address);
-    let kept: Vec<Address> = all
-        .filter(|address| foreign(address) && !own(address) && seen.insert(address.key()))
-        .take(MOST_COPIES)
-        .collect();
-    if speaker.is_strong() { (kept, Vec::new()) } else { (Vec::new(), kept) }
+    all.filter(move |address| foreign(address) && !own(address) && seen.insert(address.key()))
+}
+
+fn left_out_copies(draft: &mut Draft<'_>, case: &Case<'_>) {
+    let policy = draft.policy;
+    let left_out = wanting_copies(policy, case).count().saturating_sub(policy.limits.copies);
+    if left_out > 0 {
+        let most = policy.limits.copies;
+        draft.note(format!("{left_out} more in copy than the {most} that a ticket may have were left out."));
+    }
 }
 
 /// The described fields, each checked against what the policy knows; what can't be kept is noted.

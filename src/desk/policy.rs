@@ -277,6 +277,8 @@ pub struct Limits {
     pub repeat_window: SignedDuration,
     /// Working days in which an ended ticket can be reopened.
     pub reopen_days: u32,
+    /// Addresses in copy of one ticket; what is over is left out, and a note says so.
+    pub copies: usize,
     /// Attachments passed on with one mail, in bytes; what is over is left out, and a note says so.
     pub passed_on_bytes: usize,
     /// Longest description towards a peer that reads the XML form, in characters.
@@ -290,6 +292,7 @@ impl Default for Limits {
             answers_per_ticket: 5,
             repeat_window: SignedDuration::from_hours(24),
             reopen_days: 10,
+            copies: 20,
             passed_on_bytes: 10 << 20,
             xml_description_chars: 4_000,
         }
