@@ -440,3 +440,36 @@ fn automatic_mail_over_a_limit_waits_for_a_person() {
     desk.run(&["run", "--once"]);
     assert_eq!(sent("anna@uni.example"), 2);
 }
+
+/// Where the recipient of mail `id` of the outbox answers to.
+fn reply_to(desk: &Desk, id: &str) -> String {
+    let mail = said(&desk.run(&["outbox", "show", id])).replace("\r\n", "\n").replace("\n ", " ");
+    let field = mail.lines().find_map(|line| line.strip_prefix("Reply-To: ")).unwrap_or_else(|| panic!("{mail}"));
+    field.split(['<', '>']).nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn a_secret_is_rolled_over_while_answers_are_under_way() {
+    let desk = Desk::new();
+    let secrets = |lines: &[&str]| std::fs::write(desk.path("config/secret"), lines.join("\n")).unwrap();
+    let by = |to: &str| {
+        let answer = format!("From: helpdesk@roc-italy.example\nTo: {to}\nSubject: Re: CE down\n\nWe look at it.\n");
+        desk.json(&["explain", "--json", "-"], &answer)["sender"]["by"].clone()
+    };
+    let old_secret = std::fs::read_to_string(desk.path("config/secret")).unwrap();
+    let new_secret = "5e".repeat(32);
+    assert_eq!(code(&desk.run_with(&["ingest", "-"], MAIL)), 0);
+    let old = reply_to(&desk, "2");
+    assert_eq!(by(&old), "token");
+    // The old key is still read, the new one writes.
+    secrets(&[&new_secret, &old_secret]);
+    assert_eq!(by(&old), "token");
+    let more = "From: anna@uni.example\nTo: support@ggus.example\nSubject: Re: [GGUS:1] CE down\n\nStill down.\n";
+    assert_eq!(code(&desk.run_with(&["ingest", "-"], more)), 0);
+    let new = reply_to(&desk, "3");
+    assert_ne!(new, old);
+    assert_eq!(by(&new), "token");
+    // The old one is gone: what it made names no ticket any more, and whoever writes is anybody with that address.
+    secrets(&[&new_secret]);
+    assert_eq!((by(&old), by(&new)), ("address".into(), "token".into()));
+}
