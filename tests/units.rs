@@ -116,11 +116,12 @@ fn a_unit_without_a_dialect_is_recognised_and_comes_all_the_way() {
     desk.mail(&by_rt(NORTH, &to, "[rt.north.example #77] AutoReply: [GGUS:1] SE down", "Thank you."));
     let list = desk.run("unit list");
     assert!(line(&list, "ROC_North").starts_with("ROC_North rt (recognised, 95 %) dkim"), "{list}");
-    let wish = "ROC_North: rt wants the parameter tag, the name in the subject tag";
-    assert!(list.contains(wish) && desk.run("check").contains(wish), "{list}");
+    let told = "ROC_North: its mails tell tag = \"rt.north.example\"; where that is wrong, set it in routing.toml";
+    assert!(list.contains(told) && desk.run("check").contains(told), "{list}");
     let known = desk.unit("unit list --json", "ROC_North");
     assert_eq!((&known["dialect"], &known["auto"]), (&"rt".into(), &true.into()));
     assert_eq!((&known["recognised"]["certainty"], &known["recognised"]["in_force"]), (&95.into(), &true.into()));
+    assert_eq!(known["recognised"]["parameters"]["tag"], "rt.north.example");
     assert!(line(&desk.run("unit status"), "ROC_North").ends_with("1 1 0 0 stores and returns ids"));
     assert!(desk.run("ticket history 1").contains("recognised: ROC_North writes rt (95 %)"));
     desk.mail(&by_rt(NORTH, &to, "[rt.north.example #77] Resolved: [GGUS:1] SE down", "The SE was restarted."));

@@ -2,7 +2,8 @@
 //!
 //! Only a mail that proves it speaks for the unit teaches. A certain sign teaches at once; weaker ones must agree, in
 //! different tickets, since a sign in a subject may have been written by a user. What is in force stays: a mail that
-//! speaks for another dialect is told to the operators, who can set one. It teaches no parameters.
+//! speaks for another dialect is told to the operators, who can set one. Parameters are learnt where the dialect names a
+//! header of the system's own that tells them; what an operator has set always counts more.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::Case;
 use super::decision::Decision;
-use super::dialect::{self, Claim};
+use super::dialect::{self, Claim, Parameters};
 use super::event::{Actor, Event};
 use super::inquiry::Snapshot;
 use super::matching;
@@ -42,6 +43,9 @@ pub struct Recognised {
     pub since: Timestamp,
     /// A later mail speaks for another dialect.
     pub contradicted: Option<Contradiction>,
+    /// What its mails tell of its parameters; the first value stays.
+    #[serde(default)]
+    pub parameters: Parameters,
 }
 
 /// A mail that speaks for another dialect than the one in force.
@@ -102,6 +106,9 @@ pub fn in_force<'a>(policy: &'a Policy, known: &BTreeMap<UnitName, Recognised>) 
     for (name, dialect) in taught {
         if let Some(unit) = policy.to_mut().units.get_mut(name) {
             unit.dialect = dialect.clone();
+            for (key, value) in known.get(name).into_iter().flat_map(|known| &known.parameters) {
+                unit.parameters.entry(key.clone()).or_insert_with(|| value.clone());
+            }
         }
     }
     policy
@@ -127,7 +134,12 @@ pub fn lesson(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, now: Timest
         return None;
     }
     let known = snapshot.recognised.as_ref();
-    let recognised = weigh(known, first, ticket, now);
+    let mut recognised = weigh(known, first, ticket, now);
+    if recognised.dialect == first.dialect.name {
+        for (key, value) in first.dialect.parameters_told(case.mail) {
+            recognised.parameters.entry(key).or_insert(value);
+        }
+    }
     (known != Some(&recognised)).then(|| Lesson { unit: unit.name.clone(), recognised })
 }
 
@@ -158,7 +170,15 @@ fn weigh(known: Option<&Recognised>, claim: &Claim<'_>, ticket: Option<TicketId>
                 if told { known.contradicted.clone() } else { Some(Contradiction { dialect, certainty, at: now }) };
             Recognised { contradicted, ..known.clone() }
         }
-        _ => Recognised { dialect, certainty, mails: 1, ticket, since: now, contradicted: None },
+        _ => Recognised {
+            dialect,
+            certainty,
+            mails: 1,
+            ticket,
+            since: now,
+            contradicted: None,
+            parameters: Parameters::new(),
+        },
     }
 }
 

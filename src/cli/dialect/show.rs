@@ -55,13 +55,16 @@ fn describe(name: &str, source: &DialectFile) -> String {
 }
 
 fn parameter(name: &str, spec: &ParameterSpec) -> Vec<String> {
-    let ParameterSpec { about, example, default, wanted } = spec;
+    let ParameterSpec { about, example, default, wanted, told_by } = spec;
     let mut lines = vec![format!("{name}: {about}")];
     lines.push(match (default, wanted) {
         (Some(default), _) => format!("    {default:?} where a unit gives none"),
         (None, true) => format!("    such as {example:?}; `check` asks for it"),
         (None, false) => format!("    such as {example:?}; may be left out"),
     });
+    lines.extend(
+        told_by.iter().map(|told| format!("    told by the header {}, where the unit is recognised", told.header)),
+    );
     lines
 }
 

@@ -36,6 +36,11 @@ fn of_unit(unit: &Unit, known: &Recognised) -> Vec<String> {
             format!("{name}: {dialect} wants the parameter {key}, {}; set it in routing.toml", spec.about)
         })
         .collect();
+    let read =
+        known.parameters.iter().filter(|(key, value)| known.is_in_force() && unit.parameters.get(*key) == Some(value));
+    notes.extend(read.map(|(key, value)| {
+        format!("{name}: its mails tell {key} = {value:?}; where that is wrong, set it in routing.toml")
+    }));
     if known.is_in_force() && known.dialect != *dialect {
         notes.push(format!("{name}: {} was recognised, and there is no such dialect any more", known.dialect));
     }

@@ -59,6 +59,7 @@ fn recognised(unit: &Unit, known: &Known) -> serde_json::Value {
         json!({
             "dialect": known.dialect, "certainty": known.certainty, "in_force": known.is_in_force(),
             "mails": known.mails, "since": known.since, "contradicted_by": contradicted,
+            "parameters": known.parameters,
         })
     })
 }

@@ -55,6 +55,7 @@ pub fn check(file: &File, source: &mut Source<'_>, is_sound: bool) -> Compiled {
     for (at, place) in file.id.iter().enumerate() {
         checker.place(&numbered("id", at), place);
     }
+    checker.parameters();
     checker.rules();
     checker.texts();
     checker.templates();
@@ -69,6 +70,18 @@ struct Checker<'a, 'b, 'c> {
 }
 
 impl Checker<'_, '_, '_> {
+    fn parameters(&mut self) {
+        let told = self.file.parameters.iter().filter_map(|(name, spec)| Some((name, &spec.told_by.as_ref()?.pattern)));
+        for (name, source) in told {
+            let key = format!("parameters.{name}");
+            let pattern = self.pattern(&key, source);
+            if pattern.is_some_and(|pattern| pattern.capture_names().flatten().all(|group| group != name)) {
+                let hint = format!("put its own part in (?P<{name}>…)");
+                self.source.problem(&key, source, "it is not said which part is the parameter", hint);
+            }
+        }
+    }
+
     fn rules(&mut self) {
         let mut names = BTreeSet::new();
         for rule in &self.file.mail {

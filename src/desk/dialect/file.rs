@@ -35,6 +35,16 @@ pub struct ParameterSpec {
     /// Whether `check` asks for it.
     #[serde(default)]
     pub wanted: bool,
+    /// Where the system's own mails tell it, for a unit that is recognised.
+    pub told_by: Option<ToldBy>,
+}
+
+/// A header field that tells a parameter: the group of its name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldBy {
+    pub header: String,
+    pub pattern: String,
 }
 
 /// A sign by which the system is known.

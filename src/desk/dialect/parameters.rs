@@ -1,13 +1,29 @@
-//! Parameters that nobody has given, read off a mail: the tag in `[rt.infn.example #4711]` beside its number.
+//! Parameters that nobody has given, read off a mail: the tag in `[rt.infn.example #4711]` beside its number, or what a
+//! header of the system's own tells.
 
 use regex::Captures;
 
-use super::reader::{MATCHES, Reader, View, is_value};
+use super::reader::{MATCHES, Reader, View, is_value, line};
 use super::{Dialect, Parameters};
 use crate::desk::tag::Tags;
 use crate::mail::Mail;
 
 impl Dialect {
+    /// The parameters that the system tells in headers of its own; what a user may have written is not looked at.
+    pub fn parameters_told(&self, mail: &Mail) -> Parameters {
+        let reader = &self.reader;
+        let told = reader.file.parameters.iter().filter_map(|(name, spec)| {
+            let told_by = spec.told_by.as_ref()?;
+            let pattern = reader.patterns.get(&told_by.pattern)?;
+            let mut values = mail.headers_named(&told_by.header).take(MATCHES);
+            let value =
+                values.find_map(|value| Some(pattern.captures(line(value))?.name(name)?.as_str().trim().to_owned()))?;
+            // A comma divides values.
+            (!value.is_empty() && !value.contains(',')).then(|| (name.clone(), value))
+        });
+        told.collect()
+    }
+
     /// The parameters that are known, with those that the mail shows where its id can't be found, or not be told from
     /// another's, without them. `own` are the desk's tags: they are nobody else's.
     pub fn parameters_seen(&self, mail: &Mail, newest: &str, known: &Parameters, own: &Tags) -> Parameters {

@@ -260,7 +260,7 @@ fn attached_forms(mail: &Mail) -> String {
 }
 
 /// The beginning of a header or subject.
-fn line(text: &str) -> &str {
+pub fn line(text: &str) -> &str {
     text.char_indices().nth(LINE_CHARS).map_or(text, |(at, _)| &text[..at])
 }
 
