@@ -1,5 +1,6 @@
 """What a helpdesk must be able to do to take part in the play."""
 
+import fcntl
 import os
 import shlex
 import shutil
@@ -143,12 +144,18 @@ def is_installed(package):
 
 def pip(name, requirements):
     """Installs into a virtual environment in the cache; a finished one is taken as it is."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        make_environment(name, requirements)
+
+
+def make_environment(name, requirements):
     done = CACHE / name / "installed"
     if done.exists() and done.read_text() == "\n".join(requirements):
         return
     print(f"  installing {' '.join(requirements)}", flush=True)
     shutil.rmtree(CACHE / name, ignore_errors=True)
-    CACHE.mkdir(parents=True, exist_ok=True)
     python = "/usr/bin/python3" if Path("/usr/bin/python3").exists() else sys.executable
     # One after the other: some need an earlier one to be built.
     fetch = [CACHE / name / "bin/pip", "install", "-q", "--disable-pip-version-check"]
