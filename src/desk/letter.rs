@@ -260,7 +260,7 @@ fn blank(draft: &mut Draft<'_>, template: Template, language: Language, text: &s
     }
 }
 
-/// One subject form for the life of a leg: the desk's tag, the helpdesk's own where known, the title made harmless.
+/// One subject form for the life of a leg: the tags, the helpdesk's own where its id is known, the title made harmless.
 fn unit_subject(policy: &Policy, ticket: &Ticket, unit: &Unit, foreign_id: Option<&str>) -> String {
     let tags = &policy.desk.tags;
     let ours = match unit.dialect.writing().tag {
@@ -270,7 +270,8 @@ fn unit_subject(policy: &Policy, ticket: &Ticket, unit: &Unit, foreign_id: Optio
     let theirs = foreign_id.and_then(|id| unit.dialect.own_tag(id, &unit.parameters));
     let answers = (foreign_id.is_some() && unit.dialect.writing().re).then(|| "Re:".to_owned());
     let title = unit.dialect.defuse(&ticket.subject, &unit.parameters);
-    [answers, Some(ours), theirs, Some(title)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    let tags = if unit.dialect.writing().own_tag_first { [theirs, Some(ours)] } else { [Some(ours), theirs] };
+    std::iter::once(answers).chain(tags).chain([Some(title)]).flatten().collect::<Vec<_>>().join(" ")
 }
 
 /// What a form of the dialect may name of any ticket.

@@ -185,6 +185,9 @@ class Play:
         wanted = dict(zip(seen, (1, 1, len(helpdesk.says), len(helpdesk.hears), len(helpdesk.tells))))
         if seen != wanted:
             raise Failure(f"counted {seen}, wanted {wanted}")
+        for letter in world.said():
+            if "[GGUS:1]" not in letter["Subject"]:
+                raise Failure(f"the helpdesk's people no longer see the desk's tag: {letter['Subject']}")
         if not self.gateway.is_well():
             raise Failure(f"the gateway is not well: {self.gateway.ask('status')}")
 

@@ -165,6 +165,7 @@ fn writing(write: &Write) -> Vec<String> {
     let Write {
         tag,
         own_tag,
+        own_tag_first,
         re,
         block,
         in_reply_to,
@@ -186,7 +187,8 @@ fn writing(write: &Write) -> Vec<String> {
     };
     let re = if *re { ", with Re: in front once its id is known" } else { "" };
     let mut lines = vec![format!("the subject has the desk's tag  {tag}{re}")];
-    lines.extend(own_tag.iter().map(|form| format!("and its own, once its id is known  {form}")));
+    let place = if *own_tag_first { "in front of that its own" } else { "and its own" };
+    lines.extend(own_tag.iter().map(|form| format!("{place}, once its id is known  {form}")));
     lines.push(match block {
         BlockForm::Lines => "the ticket's fields stand at the end, as KEY: value lines".to_owned(),
         BlockForm::None => "the ticket's fields are left out".to_owned(),

@@ -204,6 +204,9 @@ pub struct Write {
     pub tag: TagForm,
     /// Its own tag, `[{tag} #{id}]`.
     pub own_tag: Option<String>,
+    /// Its own tag stands in front of the desk's.
+    #[serde(default)]
+    pub own_tag_first: bool,
     /// `Re: ` goes in front once its id is known.
     #[serde(default)]
     pub re: bool,

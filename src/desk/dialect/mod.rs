@@ -118,6 +118,8 @@ pub struct Writing {
     pub block: BlockForm,
     /// What `In-Reply-To` names.
     pub thread: ThreadForm,
+    /// Its own tag stands in front of the desk's.
+    pub own_tag_first: bool,
     /// The subject begins with `Re: ` once the foreign id is known.
     pub re: bool,
     /// Further header fields, name and template.
@@ -321,6 +323,7 @@ impl Writing {
             tag: write.tag,
             block: write.block,
             thread: write.in_reply_to.clone().map_or(ThreadForm::LastMail, ThreadForm::Made),
+            own_tag_first: write.own_tag_first,
             re: write.re,
             headers: write.headers.clone().into_iter().collect(),
             end_headers: write.end_headers.clone().into_iter().collect(),
