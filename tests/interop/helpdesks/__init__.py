@@ -2,7 +2,7 @@
 
 from .django_helpdesk import DjangoHelpdesk
 from .redmine import Redmine
-from .request_tracker import RequestTracker
+from .request_tracker import RequestTracker, RequestTracker4
 from .roundup import Roundup
 
-ALL = {helpdesk.name: helpdesk for helpdesk in (RequestTracker, Redmine, Roundup, DjangoHelpdesk)}
+ALL = {helpdesk.name: helpdesk for helpdesk in (RequestTracker, RequestTracker4, Redmine, Roundup, DjangoHelpdesk)}

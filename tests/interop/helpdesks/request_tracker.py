@@ -1,4 +1,4 @@
-"""Request Tracker 5 as Debian ships it: SQLite, its own mail gate over HTTP, its default scrips and templates."""
+"""Request Tracker 5 and 4 as Debian ships them: SQLite, their own mail gate over HTTP, their default scrips and templates."""
 
 import os
 
@@ -6,26 +6,31 @@ from servers import GROUP, USER, Process, free_port
 
 from .base import Helpdesk
 
-LIB = "/usr/share/request-tracker5"
+
+def questions(release):
+    """Answers to those of Debian's packages."""
+    package = f"request-tracker{release}"
+    return (
+        f"{package} {package}/install-cronjobs boolean false",
+        f"{package} {package}/initialize-database select skip",
+        f"{package} {package}/webserver select none",
+        f"{package} {package}/dbconfig-install boolean false",
+        f"{package} {package}/rtname string rt.example",
+        f"{package} {package}/organization string rt.example",
+        "msmtp msmtp/apparmor boolean false",
+    )
 
 
 class RequestTracker(Helpdesk):
     name = "rt"
+    release = 5
     dialect = "rt"
     parameters = {"tag": "rt.example"}
     # The solution is written first, and "Resolved" only says that this was it.
     says = ("acknowledgement", "comment", "comment with the solution", "resolved")
     tells = ("receipt", "comment", "comment with the solution", "solution", "reopened")
     packages = ("request-tracker5", "rt5-db-sqlite", "rt5-clients", "starman", "msmtp")
-    answers = (
-        "request-tracker5 request-tracker5/install-cronjobs boolean false",
-        "request-tracker5 request-tracker5/initialize-database select skip",
-        "request-tracker5 request-tracker5/webserver select none",
-        "request-tracker5 request-tracker5/dbconfig-install boolean false",
-        "request-tracker5 request-tracker5/rtname string rt.example",
-        "request-tracker5 request-tracker5/organization string rt.example",
-        "msmtp msmtp/apparmor boolean false",
-    )
+    answers = questions(5)
 
     def version(self):
         return "Request Tracker " + self.perl("print $RT::VERSION")
@@ -68,23 +73,26 @@ class RequestTracker(Helpdesk):
                 $staff->PrincipalObj->GrantRight(Right => 'SuperUser', Object => $RT::System);
             }};
             """)
-        setup = "/usr/sbin/rt-setup-database-5"
+        setup = f"/usr/sbin/rt-setup-database-{self.release}"
         (self.folder / "password").write_text("secret-of-root\n")
         own = {"env": self.environment()}
         self.run(setup, "--action", "init", "--skip-create", "--root-password-file", self.folder / "password", **own)
         self.run(setup, "--action", "insert", "--skip-create", "--datafile", self.folder / "staff", **own)
-        server = [f"{LIB}/libexec/rt-server", "--server", "Starman", "--host", "127.0.0.1", "--port", self.port]
+        server = [f"{self.lib()}/libexec/rt-server", "--server", "Starman", "--host", "127.0.0.1", "--port", self.port]
         self.processes.append(Process(
             "Request Tracker", [*server, "--workers", 2, "--env", "deployment"], self.folder / "log/server", self.port,
             env={**os.environ, **self.environment()}, user=USER, group=GROUP, extra_groups=[], cwd=self.folder,
         ))
+
+    def lib(self):
+        return f"/usr/share/request-tracker{self.release}"
 
     def environment(self):
         return {"RT_SITE_CONFIG": f"{self.folder}/RT_SiteConfig.pm", "RT_SITE_CONFIG_DIR": f"{self.folder}/empty.d"}
 
     def gate(self):
         url = f"http://127.0.0.1:{self.port}/"
-        return ["/usr/bin/rt-mailgate-5", "--queue", "General", "--action", "correspond", "--url", url]
+        return [f"/usr/bin/rt-mailgate-{self.release}", "--queue", "General", "--action", "correspond", "--url", url]
 
     def tickets(self):
         return self.perl("""
@@ -120,4 +128,11 @@ class RequestTracker(Helpdesk):
             my $ticket = RT::Ticket->new($staff);
             $ticket->Load($id) if $id;
             """
-        return self.run("perl", "-I", f"{LIB}/lib", "-e", start + code, ticket, words, env=self.environment())
+        return self.run("perl", "-I", f"{self.lib()}/lib", "-e", start + code, ticket, words, env=self.environment())
+
+
+class RequestTracker4(RequestTracker):
+    name = "rt4"
+    release = 4
+    packages = ("request-tracker4", "rt4-db-sqlite", "rt4-clients", "starman", "msmtp")
+    answers = questions(4)
