@@ -3,7 +3,11 @@
 //!
 //! A file is a list of blocks. `> who` opens a mail (raw, up to a line with a single dot); `> who signed SUBJECT` one whose
 //! S/MIME signature was found to be good, by a certificate of that subject for that address, `> who badly signed: WHY` one
-//! whose signature proves nothing. `$ command` is an order of a person (before `redact` all mail has gone out), `+ 2h` lets time pass. Below each stands what came of it: `= verdict, ticket, status, unit` and one line
+//! whose signature proves nothing. `$ command` is an order of a person (before `redact` all mail has gone out), `+ 2h`
+//! lets time pass and nobody look. `@ time` lets it pass until then, and each step of a timer be taken when it falls due;
+//! `@! time` is the same for a desk that was down, and looks when it is up again.
+//!
+//! Below each stands what came of it: `= verdict, ticket, status, unit` (of a timer also when) and one line
 //! `< template to recipient: subject` for each mail sent. `? N has …` and `? N lacks …` look into mail number N and what
 //! is attached to it, `? trail has …` into the reasons, `? events has …` into the facts, `? ticket has …` into the
 //! ticket as JSON, and `? sent has …` into the list of mails that the last input made; `? sent none` says that there is
@@ -18,8 +22,9 @@ use ggus_gateway::config::{self, Loaded};
 use ggus_gateway::desk::decision::{Act, Decision, Order, Outbound};
 use ggus_gateway::desk::policy::UnitName;
 use ggus_gateway::desk::ticket::TicketId;
+use ggus_gateway::desk::timer::Timer;
 use ggus_gateway::engine::intake::{self, Rules};
-use ggus_gateway::engine::{retention, units};
+use ggus_gateway::engine::{retention, timers, units};
 use ggus_gateway::mail::authres::MethodResult;
 use ggus_gateway::mail::smime;
 use ggus_gateway::render::template::Templates;
@@ -109,6 +114,33 @@ impl World {
         out
     }
 
+    /// Lets time pass, and takes each step of a timer when it falls due.
+    fn wait_until(&mut self, until: Timestamp) -> String {
+        let mut out = String::new();
+        loop {
+            let next = self.store.batch(|batch| batch.next_step()).unwrap();
+            let Some(next) = next.filter(|next| *next <= until) else { break };
+            self.now = self.now.max(next);
+            out.push_str(&self.turn());
+        }
+        self.now = until;
+        out
+    }
+
+    /// Takes the steps that are due now.
+    fn turn(&mut self) -> String {
+        let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
+        let turn = timers::turn(rules, &mut self.store, self.now).unwrap();
+        assert!(turn.failed.is_empty());
+        let mut out = String::new();
+        for decision in turn.decisions {
+            let before = self.sent.len();
+            self.remember(decision);
+            write!(out, "= {}: {}", self.now.strftime("%a %Y-%m-%d %H:%M"), &self.outcome(before)[2..]).unwrap();
+        }
+        out
+    }
+
     fn order(&mut self, command: &str) -> Result<(), String> {
         let rules = Rules { policy: &self.loaded.policy, templates: &self.templates };
         if let Some(unit) = command.strip_prefix("probe ") {
@@ -135,6 +167,7 @@ impl World {
             "note" => Act::Comment { text, public: false },
             "reopen" => Act::Reopen { text },
             "solve" => Act::Solve { text },
+            "start" | "stop" => Act::Timer { timer: Timer::from_word(rest).unwrap(), runs: verb == "start" },
             "unsolve" => Act::Unsolve { text },
             _ => panic!("unknown order {command}"),
         };
@@ -235,6 +268,11 @@ fn signed(who: &str) -> (&str, Vec<MethodResult>) {
     (who, found("pass", &[(smime::IDENTIFIER, who), (smime::SUBJECT, subject)]))
 }
 
+/// `2026-11-24 10:00`, UTC.
+fn at_time(text: &str, place: &str) -> Timestamp {
+    format!("{}:00Z", text.replace(' ', "T")).parse().unwrap_or_else(|error| panic!("{place}: {error}"))
+}
+
 /// Runs a file; gives it back with what happened.
 fn run(path: &Path, text: &str) -> String {
     let settings: String =
@@ -268,6 +306,11 @@ fn run(path: &Path, text: &str) -> String {
         } else if let Some(span) = line.strip_prefix("+ ") {
             world.now =
                 world.now.checked_add(span.parse::<SignedDuration>().unwrap_or_else(|_| panic!("{place}"))).unwrap();
+        } else if let Some(time) = line.strip_prefix("@ ") {
+            out.push_str(&world.wait_until(at_time(time, &place)));
+        } else if let Some(time) = line.strip_prefix("@! ") {
+            world.now = at_time(time, &place);
+            out.push_str(&world.turn());
         } else if let Some(claim) = line.strip_prefix("? ") {
             world.assert(claim, &place);
         }

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use ggus_gateway::config;
+use ggus_gateway::desk::calendar::Calendar;
 use ggus_gateway::desk::decision::{Act, Order};
 use ggus_gateway::desk::policy::Policy;
 use ggus_gateway::desk::tag::{self, Party, Tags};
 use ggus_gateway::desk::ticket::{Status, Ticket, TicketId};
+use ggus_gateway::desk::timer::Timer;
 use ggus_gateway::desk::title::title;
-use ggus_gateway::desk::workdays;
 use ggus_gateway::engine::intake::{self, Rules};
+use ggus_gateway::engine::timers;
 use ggus_gateway::mail::reply::cut;
 use ggus_gateway::mail::{Address, MessageId};
 use ggus_gateway::render::template::Templates;
@@ -136,7 +138,7 @@ proptest! {
     }
 }
 
-/// What can happen to a ticket.
+/// What can happen to a ticket; while days pass, timers fall due.
 #[derive(Clone, Debug)]
 enum Step {
     Order(Act),
@@ -155,6 +157,8 @@ fn step() -> impl Strategy<Value = Step> {
         Act::Hold { wake: Some(jiff::civil::date(2027, 1, 4)) },
         Act::Reopen { text: text() },
         Act::Solve { text: text() },
+        Act::Timer { timer: Timer::Reply, runs: false },
+        Act::Timer { timer: Timer::Reply, runs: true },
         Act::Unsolve { text: text() },
     ];
     let user = vec!["It is down again.", "Thanks!", "STATUS: verified", "STATUS: closed\nSOLUTION: none"];
@@ -217,7 +221,11 @@ impl World {
             }
             Step::User(text) => self.mail("anna@uni.example", "Re: [GGUS:1] CE down", text),
             Step::Unit(text) => self.mail("helpdesk@roc-italy.example", "Re: [GGUS:1] CE down", text),
-            Step::Days(days) => self.now += SignedDuration::from_hours(24 * days),
+            Step::Days(days) => {
+                self.now += SignedDuration::from_hours(24 * days);
+                let rules = Rules { policy: &self.policy, templates: &self.templates };
+                timers::turn(rules, &mut self.store, self.now).unwrap();
+            }
         }
         false
     }
@@ -234,14 +242,16 @@ fn may(from: Status, step: &Step, to: Status) -> bool {
         return true;
     }
     match step {
-        Step::Days(_) => false,
+        Step::Days(_) => {
+            matches!((from, to), (WaitingForReply, Unsolved) | (OnHold, InProgress) | (Solved | Unsolved, Closed))
+        }
         Step::User(_) => matches!((from, to), (WaitingForReply, InProgress) | (Solved | Unsolved, Verified | Reopened)),
         Step::Unit(_) => {
             from.is_open() && matches!(to, New | Assigned | InProgress | WaitingForReply | OnHold | Solved | Unsolved)
         }
         Step::Order(Act::Assign { .. }) => from.is_open() && matches!(to, New | Assigned),
         Step::Order(Act::Close) => matches!((from, to), (Solved | Unsolved | Verified, Closed)),
-        Step::Order(Act::Comment { .. }) => false,
+        Step::Order(Act::Comment { .. } | Act::Timer { .. }) => false,
         Step::Order(Act::Hold { .. }) => from.is_open() && to == OnHold,
         Step::Order(Act::Reopen { .. }) => !from.is_open() && to == Reopened,
         Step::Order(Act::Solve { .. }) => from.is_open() && to == Solved,
@@ -291,15 +301,16 @@ proptest! {
             day = day.checked_add(1.day()).unwrap();
             wanted += u32::from(!matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday));
         }
-        prop_assert_eq!(workdays::between(from, to, &zone), wanted);
+        prop_assert_eq!(Calendar::new(zone).days_between(from, to), wanted);
     }
 
     #[test]
     fn working_days_add_up(from in moment(), (one, two) in (0..9_000_i64, 0..9_000_i64), zone in zone()) {
         let middle = from + SignedDuration::from_hours(one);
         let to = middle + SignedDuration::from_hours(two);
-        let sum = workdays::between(from, middle, &zone) + workdays::between(middle, to, &zone);
-        prop_assert_eq!(workdays::between(from, to, &zone), sum);
-        prop_assert_eq!(workdays::between(to, from, &zone), 0);
+        let zone = Calendar::new(zone);
+        let sum = zone.days_between(from, middle) + zone.days_between(middle, to);
+        prop_assert_eq!(zone.days_between(from, to), sum);
+        prop_assert_eq!(zone.days_between(to, from), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! What the desk composes, its own reader reads: the same subject with the tag, the same text, the same attachments.
 
+use ggus_gateway::desk::calendar::Calendar;
 use ggus_gateway::desk::decision::{Automatic, Outbound, Recipient, Template, Words};
 use ggus_gateway::desk::policy::{Desk, Trust};
 use ggus_gateway::desk::tag::{Keys, Tags};
@@ -24,7 +25,7 @@ fn desk() -> Desk {
         subaddress: Some('+'),
         instance: "ggus-1".into(),
         language: Language::En,
-        time_zone: TimeZone::UTC,
+        calendar: Calendar::new(TimeZone::UTC),
         operators: Vec::new(),
         portals: Vec::new(),
         trusted_servers: Vec::new(),

@@ -98,7 +98,7 @@ fn words(template: Template, language: Language) -> Words {
     let said = said(language);
     let text = match template {
         Template::Comment => said.comment,
-        Template::Question => said.question,
+        Template::Question | Template::ReplyReminder | Template::Unanswered => said.question,
         Template::Solution => said.solution,
         Template::Unsolved => said.unsolved,
         Template::CommentUnit => "It is better since noon, but two of five jobs still fail.\n\nAnna",
@@ -111,6 +111,10 @@ fn words(template: Template, language: Language) -> Words {
         Template::Announcement => "Dear ROC_Italy,\n\nfrom Monday on tickets come by mail.",
         Template::RefusalAcknowledged => "This CE is not ours, it belongs to INFN-PADOVA.",
         Template::ReopenedUnit => "The first job ran, the second one fails again with the same error.",
+        Template::Reminder => {
+            "This ticket came to you on 2026-11-23 10:00 CET, and nothing has come back: your helpdesk has told no number\n\
+             of its own, and nobody has accepted it."
+        }
         Template::TestEnded => "It works.",
         Template::SolutionAcknowledged => "The disk of the CE was full. Log rotation is repaired.",
         Template::TpmNotice => {
@@ -132,12 +136,16 @@ fn words(template: Template, language: Language) -> Words {
         Template::CommentUnit | Template::Dispatch | Template::ReopenedUnit | Template::SiteCopy => {
             "Anna Rossi <anna.rossi@infn.example>"
         }
-        Template::Reopened | Template::TpmNotice => "GGUS Support",
+        Template::Reminder
+        | Template::ReplyReminder
+        | Template::Reopened
+        | Template::TpmNotice
+        | Template::Unanswered => "GGUS Support",
         _ => "ROC_Italy",
     };
     let status = match template {
         Template::SolutionAcknowledged | Template::TicketEnded => "solved",
-        Template::Unsolved => "unsolved",
+        Template::Unanswered | Template::Unsolved => "unsolved",
         _ => "assigned",
     };
     let only = |there: bool, value: &str| if there { value.to_owned() } else { String::new() };

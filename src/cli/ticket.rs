@@ -11,8 +11,9 @@ use super::{Failure, load, open_reader, open_store, operator, print, print_json}
 use crate::daemon::clock;
 use crate::desk::decision::{Act, Order};
 use crate::desk::event::{Actor, Event};
-use crate::desk::policy::UnitName;
+use crate::desk::policy::{Policy, UnitName};
 use crate::desk::ticket::{Status, Ticket, TicketId};
+use crate::desk::timer::{self, Timer};
 use crate::engine::intake::{self, Rules};
 use crate::store::{Direction, EventRow, MailNumber, MessageRow, Reader, TicketFilter, TicketLine};
 
@@ -93,6 +94,20 @@ pub enum Action {
         #[arg(long, default_value = "")]
         text: String,
     },
+    /// Stop a timer of a ticket, or let it run again
+    Timer {
+        /// The ticket
+        number: u64,
+        /// acknowledgement, closing, operations, reply, response, triage, wake
+        #[arg(value_parser = timer)]
+        timer: Timer,
+        /// Nothing more falls due by it
+        #[arg(long, conflicts_with = "start", required_unless_present = "start")]
+        stop: bool,
+        /// It runs again, as if it had not been stopped
+        #[arg(long)]
+        start: bool,
+    },
     /// Close a ticket for good
     Close {
         /// The ticket; it must be solved or unsolved
@@ -114,6 +129,11 @@ pub enum Action {
 fn status(text: &str) -> Result<Status, String> {
     let known: Vec<&str> = Status::ALL.iter().map(|status| status.words()).collect();
     Status::from_words(text).ok_or_else(|| format!("write one of: {}", known.join(", ")))
+}
+
+fn timer(text: &str) -> Result<Timer, String> {
+    let known: Vec<&str> = Timer::ALL.iter().map(|timer| timer.word()).collect();
+    Timer::from_word(text).ok_or_else(|| format!("write one of: {}", known.join(", ")))
 }
 
 pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
@@ -142,6 +162,9 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
         Action::Solve { number, text, unsolved: false } => order(config, *number, Act::Solve { text: text.clone() })?,
         Action::Solve { number, text, unsolved: true } => order(config, *number, Act::Unsolve { text: text.clone() })?,
         Action::Reopen { number, text } => order(config, *number, Act::Reopen { text: text.clone() })?,
+        Action::Timer { number, timer, start, .. } => {
+            order(config, *number, Act::Timer { timer: *timer, runs: *start })?;
+        }
         Action::Close { number } => order(config, *number, Act::Close)?,
         Action::Redact { number, reason, dry_run } => {
             super::retention::redact(config, TicketId(*number), reason, *dry_run)?;
@@ -174,20 +197,22 @@ fn found(reader: &Reader, id: TicketId) -> Result<Ticket, Failure> {
 }
 
 fn show(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
-    let (_, reader) = open_reader(config)?;
+    let (loaded, reader) = open_reader(config)?;
     let ticket = found(&reader, id)?;
     let (messages, history) = (reader.mails_of(id, MOST)?, reader.history(id, MOST)?);
     if json {
-        print_json(&as_json(&ticket, &messages, &history))
+        print_json(&as_json(&loaded.policy, &ticket, &messages, &history))
     } else {
-        print(&as_text(&ticket, &messages, &history))
+        print(&as_text(&loaded.policy, &ticket, &messages, &history))
     }
 }
 
 /// The public interface: these names don't change.
-fn as_json(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> Value {
+fn as_json(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> Value {
     let legs =
         ticket.legs.iter().map(|leg| json!({"unit": leg.unit, "state": leg.state, "foreign_id": leg.foreign_id()}));
+    let next = timer::ahead(policy, ticket);
+    let next = next.iter().map(|step| json!({"timer": step.timer, "due": step.due, "what": step.words(policy)}));
     json!({
         "id": ticket.id,
         "subject": ticket.subject,
@@ -208,13 +233,15 @@ fn as_json(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> Va
         "changed": ticket.changed,
         "redacted": ticket.redacted,
         "solution": ticket.solution.as_ref().map(|solution| &solution.text),
+        "next": next.collect::<Vec<_>>(),
+        "stopped": ticket.clock.stopped,
         "legs": legs.collect::<Vec<_>>(),
         "messages": messages,
         "history": history,
     })
 }
 
-fn as_text(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> String {
+fn as_text(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> String {
     let mut lines = vec![format!("Ticket {}: {}", ticket.id, harmless(&ticket.subject, 300)), String::new()];
     let mut field = |name: &str, value: Option<String>| {
         lines.extend(value.map(|value| format!("{name:16}{}", harmless(&value, 300))));
@@ -234,6 +261,11 @@ fn as_text(ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> St
         let id = leg.foreign_id().map(|id| format!(" as {id}")).unwrap_or_default();
         field("leg", Some(format!("{}: {}{id}", leg.unit, leg.state.words())));
     }
+    for step in timer::ahead(policy, ticket) {
+        let what = format!("{}: {} (timer {})", time(step.due), step.words(policy), step.timer);
+        field("next (UTC)", Some(what));
+    }
+    ticket.clock.stopped.iter().for_each(|timer| field("stopped", Some(format!("timer {timer}"))));
     ticket.flags.iter().for_each(|flag| field("look", Some(flag.clone())));
     let text = |heading: &str, text: &str| {
         let body: Vec<String> = text.lines().map(|line| format!("    {}", harmless(line, 1_000))).collect();
@@ -307,6 +339,7 @@ fn in_words(event: &Event) -> String {
         Event::DeliveryFailed { number, recipient, .. } => {
             format!("mail {number} to {recipient} could not be delivered")
         }
+        Event::FellDue { timer, step } => format!("step {} of the timer {timer} was due", step + 1),
         Event::Flagged { why } => format!("TPM should look: {why}"),
         Event::HandedOver { to, .. } => format!("handed it over to {to}"),
         Event::LateMail { text, .. } => format!("wrote after the end: {text}"),
@@ -322,9 +355,13 @@ fn in_words(event: &Event) -> String {
         Event::Reopened { text } => format!("reopened it: {text}"),
         Event::SolutionWithoutText { .. } => "said \"solved\" without a text".to_owned(),
         Event::Solved { text } => format!("solved it: {text}"),
+        Event::TimerStarted { timer } => format!("lets the timer {timer} run again"),
+        Event::TimerStopped { timer } => format!("stopped the timer {timer}"),
+        Event::Unanswered => "ended it, since no answer came".to_owned(),
         Event::Unsolved { text } => format!("will not solve it: {text}"),
         Event::Verified => "confirmed the solution".to_owned(),
         Event::Withdrawn { unit } => format!("took it from {unit}"),
+        Event::Woke => "woke it".to_owned(),
     }
 }
 

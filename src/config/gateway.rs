@@ -1,18 +1,23 @@
 //! `gateway.toml`: the desk, its doors and ways out, its limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span};
 use serde::Deserialize;
 
+use super::calendar::{CalendarKeys, calendar};
+use super::clocks::clocks;
 use super::document::Document;
-use super::problem::{Report, did_you_mean};
+use super::problem::Report;
 use super::{Files, Plant};
+use crate::desk::calendar::{Calendar, WorkingHours};
 use crate::desk::policy::{AddressPattern, Desk, Limits, Trust};
 use crate::desk::retention::Retention;
 use crate::desk::tag::{Keys, Tags};
+use crate::desk::timer::Clocks;
 use crate::engine::delivery::OutboxSettings;
 use crate::mail::Address;
 use crate::mail::language::Language;
@@ -22,8 +27,8 @@ use crate::relay::RelaySettings;
 use crate::source::SourceSettings;
 
 /// The sections of the file, as written.
-const SECTIONS: [&str; 11] =
-    ["desk", "files", "limits", "log", "outbox", "proof", "relay", "retention", "smime", "source", "store"];
+const SECTIONS: [&str; 12] =
+    ["clocks", "desk", "files", "limits", "log", "outbox", "proof", "relay", "retention", "smime", "source", "store"];
 
 /// `[desk]`
 #[derive(Debug, Deserialize)]
@@ -40,8 +45,10 @@ struct DeskFile {
     instance: Option<String>,
     #[serde(default)]
     language: Language,
-    #[serde(default = "utc")]
-    time_zone: String,
+    time_zone: Option<String>,
+    working_hours: Option<WorkingHours>,
+    holidays: Option<BTreeSet<Date>>,
+    holidays_file: Option<PathBuf>,
     #[serde(default = "default_secret")]
     secret_file: PathBuf,
     #[serde(default)]
@@ -179,10 +186,6 @@ fn plus() -> String {
     "+".to_owned()
 }
 
-fn utc() -> String {
-    "UTC".to_owned()
-}
-
 fn default_secret() -> PathBuf {
     PathBuf::from("secret")
 }
@@ -211,13 +214,14 @@ pub struct Gateway {
     /// Whether S/MIME signatures are checked.
     pub checks_smime: bool,
     limits: Option<Limits>,
+    clocks: Option<Clocks>,
     plant: Option<Plant>,
 }
 
 impl Gateway {
     /// What the rest of the configuration is made of, where all of it is there.
-    pub fn into_parts(self) -> Option<(Plant, Desk, Limits)> {
-        Some((self.plant?, self.desk?, self.limits?))
+    pub fn into_parts(self) -> Option<(Plant, Desk, Limits, Clocks)> {
+        Some((self.plant?, self.desk?, self.limits?, self.clocks?))
     }
 }
 
@@ -226,6 +230,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let document = Document::parse(path, text, report);
     document.only(&SECTIONS, report);
     let (limits, read_limits) = document.section::<LimitsFile>(&["limits"], report).map(limits).unzip();
+    let clocks = clocks(&document, report);
     let desk_file = document.section::<DeskFile>(&["desk"], report);
     let first_ticket = desk_file.as_ref().map(|file| file.first_ticket);
     let desk = desk_file.and_then(|file| desk(&document, file, files, report));
@@ -256,7 +261,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     };
     let plant = plant();
     let desk = desk.map(|desk| Desk { read_limits: read_limits.unwrap_or_default(), ..desk });
-    Gateway { desk, files: files_file, checks_smime, limits, plant }
+    Gateway { desk, files: files_file, checks_smime, limits, clocks, plant }
 }
 
 fn outbox(document: &Document<'_>, report: &mut Report) -> Option<OutboxSettings> {
@@ -315,12 +320,18 @@ fn desk(document: &Document<'_>, file: DeskFile, files: &dyn Files, report: &mut
         let hint = "with it, answers are proven by a token in the address they go to";
         document.warning(report, &["desk", "subaddress"], "tagged recipient addresses are switched off", hint);
     }
-    let time_zone = zone(document, &["desk", "time_zone"], &file.time_zone, report);
     let keys = keys(document, &file, files, report);
     if file.submitter_trust == Trust::Smime && !document.keys(&[]).iter().any(|key| key == "smime") {
         let hint = "write [smime] with ca_folder";
         document.error(report, &["desk", "submitter_trust"], "no S/MIME signature is checked", hint);
     }
+    let of_desk = CalendarKeys {
+        time_zone: file.time_zone,
+        working_hours: file.working_hours,
+        holidays: file.holidays,
+        holidays_file: file.holidays_file,
+    };
+    let calendar = calendar(document, &["desk"], of_desk, &Calendar::new(TimeZone::UTC), files, report);
     if file.first_ticket == 0 {
         document.error(report, &["desk", "first_ticket"], "0 is no ticket", "write 1 or more");
     }
@@ -332,7 +343,7 @@ fn desk(document: &Document<'_>, file: DeskFile, files: &dyn Files, report: &mut
         aliases: file.aliases,
         subaddress,
         language: file.language,
-        time_zone: time_zone?,
+        calendar: calendar?,
         operators: file.operators,
         portals: file.portals,
         trusted_servers: file.trusted_servers,
@@ -360,20 +371,6 @@ fn keys(document: &Document<'_>, file: &DeskFile, files: &dyn Files, report: &mu
         }
         Err(why) => {
             document.error(report, &at, why, "");
-            None
-        }
-    }
-}
-
-/// A time zone of the IANA database.
-pub fn zone(document: &Document<'_>, path: &[&str], name: &str, report: &mut Report) -> Option<TimeZone> {
-    match TimeZone::get(name) {
-        Ok(zone) => Some(zone),
-        Err(_) => {
-            let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
-            let hint = did_you_mean(name, known.iter().map(String::as_str));
-            let hint = hint.unwrap_or_else(|| "write a name such as \"Europe/Rome\" or \"UTC\"".to_owned());
-            document.error(report, path, format!("unknown time zone {name:?}"), hint);
             None
         }
     }

@@ -3,6 +3,8 @@
 //! All problems of all files come at once, each with file, line, key and a hint. What comes out is valid by construction:
 //! nothing behind this module checks a setting again.
 
+mod calendar;
+mod clocks;
 pub mod dialects;
 mod document;
 mod gateway;
@@ -72,6 +74,8 @@ pub fn from_texts(gateway: &str, routing: &str, secret: &[u8]) -> Result<Loaded,
 /// Where the files behind `gateway.toml` come from.
 trait Files {
     fn routing(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)>;
+    /// A file that a setting names; the error says what is wrong with it.
+    fn text(&self, name: &Path) -> Result<String, String>;
     fn secrets(&self, name: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String>;
     /// Dialect files beside the built-in ones: name, file, text.
     fn dialects(&self, folder: &Path, report: &mut Report) -> Vec<(String, PathBuf, String)>;
@@ -96,6 +100,11 @@ impl Files for Disk {
     fn routing(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)> {
         let path = self.at(name);
         report.read_file(&path).map(|text| (path, text))
+    }
+
+    fn text(&self, name: &Path) -> Result<String, String> {
+        let path = self.at(name);
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     fn secrets(&self, name: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String> {
@@ -142,6 +151,10 @@ impl Files for Texts {
         Some((PathBuf::from("routing.toml"), self.routing.clone()))
     }
 
+    fn text(&self, name: &Path) -> Result<String, String> {
+        Err(format!("{}: there are no files here", name.display()))
+    }
+
     fn secrets(&self, _: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String> {
         Ok((vec![self.secret.clone()], None))
     }
@@ -163,9 +176,9 @@ fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Resu
     let gateway = gateway::read(path, text, files, &mut report);
     let routed = routing::read(&gateway, files, &mut report);
     match (gateway.into_parts(), routed) {
-        (Some((plant, desk, limits)), Some(routing)) if !report.has_errors() => {
+        (Some((plant, desk, limits, clocks)), Some(routing)) if !report.has_errors() => {
             let routing::Routing { units, default_unit, sites, rules, alarmers, dialects } = routing;
-            let policy = Policy { desk, units, default_unit, sites, rules, alarmers, limits, dialects };
+            let policy = Policy { desk, units, default_unit, sites, rules, alarmers, limits, clocks, dialects };
             Ok(Loaded { policy, plant, warnings: report.into_problems().0 })
         }
         _ => Err(report.into_problems()),

@@ -1,22 +1,26 @@
 //! `routing.toml`: units with their sites, sites with their aliases, rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 
+use super::calendar::{CalendarKeys, calendar};
 use super::document::Document;
-use super::gateway::{Gateway, zone};
+use super::gateway::Gateway;
 use super::problem::{Report, did_you_mean};
 use super::{Files, dialects};
 use crate::desk::alarm::Alarmer;
+use crate::desk::calendar::{Calendar, WorkTime, WorkingHours};
 use crate::desk::dialect::Dialect;
 use crate::desk::person::Person;
 use crate::desk::policy::{AddressPattern, Desk, ReplyMeans, Site, Sites, Trust, Unit, UnitName};
 use crate::desk::route::{Condition, Rule};
+use crate::desk::ticket::Priority;
 use crate::mail::Address;
 use crate::mail::language::Language;
 
@@ -50,6 +54,11 @@ struct UnitFile {
     parameters: BTreeMap<String, String>,
     language: Option<Language>,
     time_zone: Option<String>,
+    working_hours: Option<WorkingHours>,
+    holidays: Option<BTreeSet<Date>>,
+    holidays_file: Option<PathBuf>,
+    #[serde(default)]
+    response: BTreeMap<Priority, WorkTime>,
     #[serde(default)]
     trust: Trust,
     #[serde(default)]
@@ -145,6 +154,7 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
     let mut reader = Reader {
         gateway,
         desk: gateway.desk.as_ref(),
+        files,
         document: &document,
         dialects: &dialects,
         names: &names,
@@ -165,6 +175,7 @@ struct Reader<'a> {
     gateway: &'a Gateway,
     /// `None` where `gateway.toml` has no sound one: then what hangs on it is not checked.
     desk: Option<&'a Desk>,
+    files: &'a dyn Files,
     document: &'a Document<'a>,
     dialects: &'a BTreeMap<String, Arc<Dialect>>,
     names: &'a [String],
@@ -197,10 +208,14 @@ impl Reader<'_> {
         let file = self.document.section::<UnitFile>(&["unit", name], self.report)?;
         let dialect = self.dialect(name, &file);
         let desk = self.desk;
-        let time_zone = match &file.time_zone {
-            Some(zone_name) => zone(self.document, &["unit", name, "time_zone"], zone_name, self.report)?,
-            None => desk.map_or(TimeZone::UTC, |desk| desk.time_zone.clone()),
+        let keys = CalendarKeys {
+            time_zone: file.time_zone,
+            working_hours: file.working_hours,
+            holidays: file.holidays,
+            holidays_file: file.holidays_file,
         };
+        let of_desk = desk.map_or_else(|| Calendar::new(TimeZone::UTC), |desk| desk.calendar.clone());
+        let calendar = calendar(self.document, &["unit", name], keys, &of_desk, self.files, self.report);
         let speakers = file.speakers.iter().filter_map(|pattern| match pattern {
             AddressPattern::One(address) => Some(address),
             AddressPattern::Domain(_) => None,
@@ -229,7 +244,8 @@ impl Reader<'_> {
             auto: file.dialect == AUTO,
             parameters: file.parameters,
             language: file.language.or(desk.map(|desk| desk.language)).unwrap_or_default(),
-            time_zone,
+            calendar: calendar?,
+            response: file.response,
             trust: file.trust,
             signers: file.signers,
             reply: file.reply,

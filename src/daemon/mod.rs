@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod log;
 mod outbox;
+mod timers;
 mod worker;
 
 use std::sync::Arc;
@@ -61,15 +62,19 @@ pub async fn run(
     match stay {
         Stay::Once => {
             while sources.join_next().await.is_some() {}
+            timers::drain(&jobs).await;
             outbox::drain(&shared, &jobs).await;
         }
         Stay::Forever => {
             let sender = tokio::spawn(outbox::run(Arc::clone(&shared), jobs.clone(), stop.clone()));
             let daily = tokio::spawn(retain_daily(jobs.clone()));
+            let timers = tokio::spawn(timers::run(jobs.clone(), stop.clone()));
             let mut stopped = stop;
             // An error means that whoever could stop us is gone; that is a stop too.
             let _ = stopped.wait_for(|stop| *stop).await;
             while sources.join_next().await.is_some() {}
+            // It ends with the stop, between two turns.
+            let _ = timers.await;
             if tokio::time::timeout(FAREWELL, sender).await.is_err() {
                 tracing::warn!("couriers did not finish in time; their mails go out again at the next start");
             }

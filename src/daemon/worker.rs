@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{Shared, clock};
 use crate::engine::delivery::{self, Departure};
 use crate::engine::intake::{self, Outcome, Rules};
-use crate::engine::retention;
+use crate::engine::{retention, timers};
 use crate::relay;
 use crate::source::{Delivery, Health, Incoming, Receipt};
 use crate::store::{self, HealthState, Lock, OutboxLine, Store, StoreError};
@@ -35,6 +35,8 @@ pub enum Job {
     Settle(Box<OutboxLine>, relay::Outcome),
     /// Takes mails in.
     Take(Delivery),
+    /// Takes the steps of timers that are due, and answers when the next one is.
+    Timers(oneshot::Sender<Option<Timestamp>>),
 }
 
 /// Starts the worker; it ends when all senders of jobs are gone.
@@ -149,6 +151,16 @@ impl Worker {
                 self.settle();
             }
             Job::Take(_) => {}
+            Job::Timers(answer) => {
+                let shared = Arc::clone(&self.shared);
+                let turn = timers::turn(Self::rules(&shared), &mut self.store, clock::now());
+                self.judge(turn.as_ref().err());
+                if let Ok(turn) = turn {
+                    self.steps_taken(&turn);
+                    // Whoever asked is gone at a stop only.
+                    let _ = answer.send(turn.next);
+                }
+            }
         }
     }
 
@@ -217,6 +229,17 @@ impl Worker {
             tracing::warn!(%error, "traces of what was taken out are left in the store's log until tomorrow");
         }
         Ok(())
+    }
+
+    fn steps_taken(&self, turn: &timers::Turn) {
+        for ticket in &turn.failed {
+            tracing::error!(ticket = ticket.0, "the gateway failed over a timer of this ticket, please report it");
+        }
+        if !turn.decisions.is_empty() {
+            let mails_out: usize = turn.decisions.iter().map(|decision| decision.outbound.len()).sum();
+            tracing::info!(tickets = turn.decisions.len(), mails_out, "timers were due");
+            self.shared.bell.notify_one();
+        }
     }
 
     /// Keeps a change at once, and that all is as it was now and then: each costs a write to the disk.

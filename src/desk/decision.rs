@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Actor, Event};
 use super::policy::UnitName;
 use super::ticket::{Ticket, TicketId};
+use super::timer::Timer;
 use super::trail::{KeyKind, Proof, Reason};
 use crate::mail::authres::MethodResult;
 use crate::mail::language::Language;
@@ -60,13 +61,32 @@ pub struct Order {
 /// What a person can order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
-    Assign { unit: UnitName, text: Option<String> },
+    Assign {
+        unit: UnitName,
+        text: Option<String>,
+    },
     Close,
-    Comment { text: String, public: bool },
-    Hold { wake: Option<Date> },
-    Reopen { text: String },
-    Solve { text: String },
-    Unsolve { text: String },
+    Comment {
+        text: String,
+        public: bool,
+    },
+    Hold {
+        wake: Option<Date>,
+    },
+    Reopen {
+        text: String,
+    },
+    Solve {
+        text: String,
+    },
+    /// Stops a timer of the ticket, or lets it run again.
+    Timer {
+        timer: Timer,
+        runs: bool,
+    },
+    Unsolve {
+        text: String,
+    },
 }
 
 /// How a mail was understood, for `explain` and for the history. The store keeps it; a field that it did not yet have
@@ -158,10 +178,14 @@ pub enum Template {
     Receipt,
     /// To a unit: your refusal is noted, close your local ticket.
     RefusalAcknowledged,
+    /// To a unit: something was expected of it, or will be soon.
+    Reminder,
     /// To the user: the ticket is open again.
     Reopened,
     /// To a unit: the user was not content.
     ReopenedUnit,
+    /// To the user: the question that still waits for an answer.
+    ReplyReminder,
     /// To a site: a copy of the dispatch.
     SiteCopy,
     /// To the user: the solution.
@@ -176,6 +200,8 @@ pub enum Template {
     TicketEnded,
     /// To TPM: a ticket needs you, and why.
     TpmNotice,
+    /// To the user: no answer came, so the ticket ends.
+    Unanswered,
     /// To the user: it will not be solved, and why.
     Unsolved,
     /// To a unit: the desk took the ticket back, close your local ticket.
@@ -184,7 +210,7 @@ pub enum Template {
 
 impl Template {
     /// Every template.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Alarm,
         Self::AlarmReceipt,
         Self::AlarmRefused,
@@ -198,8 +224,10 @@ impl Template {
         Self::Question,
         Self::Receipt,
         Self::RefusalAcknowledged,
+        Self::Reminder,
         Self::Reopened,
         Self::ReopenedUnit,
+        Self::ReplyReminder,
         Self::SiteCopy,
         Self::Solution,
         Self::SolutionAcknowledged,
@@ -207,6 +235,7 @@ impl Template {
         Self::TestEnded,
         Self::TicketEnded,
         Self::TpmNotice,
+        Self::Unanswered,
         Self::Unsolved,
         Self::Withdrawn,
     ];
@@ -227,8 +256,10 @@ impl Template {
             Self::Question => "question",
             Self::Receipt => "receipt",
             Self::RefusalAcknowledged => "refusal-acknowledged",
+            Self::Reminder => "reminder",
             Self::Reopened => "reopened",
             Self::ReopenedUnit => "reopened-unit",
+            Self::ReplyReminder => "reply-reminder",
             Self::SiteCopy => "site-copy",
             Self::Solution => "solution",
             Self::SolutionAcknowledged => "solution-acknowledged",
@@ -236,6 +267,7 @@ impl Template {
             Self::TestEnded => "test-ended",
             Self::TicketEnded => "ticket-ended",
             Self::TpmNotice => "tpm-notice",
+            Self::Unanswered => "unanswered",
             Self::Unsolved => "unsolved",
             Self::Withdrawn => "withdrawn",
         }
@@ -275,7 +307,9 @@ impl Template {
                 | Self::Question
                 | Self::Receipt
                 | Self::Reopened
+                | Self::ReplyReminder
                 | Self::Solution
+                | Self::Unanswered
                 | Self::Unsolved
         )
     }

@@ -13,6 +13,7 @@ use super::notify;
 use super::policy::{Policy, UnitName};
 use super::probe;
 use super::ticket::{Status, Ticket};
+use super::timer;
 use super::trail::Reason;
 
 /// One decision in the making.
@@ -63,7 +64,7 @@ impl<'a> Draft<'a> {
         let from = self.ticket.status;
         if from != to {
             self.because(Reason::StatusChange { from, to });
-            self.ticket.status = to;
+            (self.ticket.status, self.ticket.status_since) = (to, self.now);
             self.ticket.wake = self.ticket.wake.filter(|_| to == Status::OnHold);
         }
     }
@@ -99,6 +100,7 @@ impl<'a> Draft<'a> {
             return self.assign(&Actor::Desk, &triaging, &format!("failed delivery to {unit}"));
         }
         leg.said.clear();
+        leg.began = self.now;
         let known = leg.foreign_id().is_some();
         self.leg_state(unit, if known { LegState::Acknowledged } else { LegState::Sent });
     }
@@ -111,7 +113,8 @@ impl<'a> Draft<'a> {
         let now = self.now;
         match self.ticket.leg_mut(unit) {
             Some(leg) => {
-                (leg.state, leg.since, leg.manual, leg.owes_solution) = (LegState::Sent, now, false, false);
+                (leg.state, leg.began, leg.since) = (LegState::Sent, now, now);
+                (leg.manual, leg.owes_solution) = (false, false);
                 leg.said.clear();
             }
             None => self.ticket.legs.push(Leg::new(unit.clone(), now)),
@@ -130,11 +133,26 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Ends the part of everybody who works on the ticket: the unit that has it knows its end by it, the others are told.
+    pub fn end_legs(&mut self) {
+        let current = self.ticket.unit.clone();
+        let live = self.ticket.legs.iter().filter(|leg| leg.state.is_live()).map(|leg| leg.unit.clone());
+        for unit in live.collect::<Vec<_>>() {
+            if current.as_ref() == Some(&unit) {
+                self.leg_state(&unit, LegState::Solved);
+            } else {
+                self.leg_state(&unit, LegState::Withdrawn);
+                self.fact(&Actor::Desk, Event::Withdrawn { unit });
+            }
+        }
+    }
+
     /// Turns the facts into mails and closes the decision.
     pub fn finish(mut self, verdict: Verdict, understood: Understood) -> Decision {
         probe::end_when_over(&mut self);
         let outbound = notify::mails(&mut self);
         self.ticket.changed = self.now;
+        self.ticket.clock.due = timer::ahead(self.policy, &self.ticket).first().map(|step| step.due);
         Decision { verdict, ticket: Some(self.ticket), events: self.events, outbound, trail: self.trail, understood }
     }
 }

@@ -9,6 +9,7 @@ use super::alarm::Refusal;
 use super::policy::UnitName;
 use super::recognise::Recognised;
 use super::ticket::TicketId;
+use super::timer::Timer;
 use crate::mail::Address;
 use crate::mail::report::Report;
 
@@ -64,6 +65,8 @@ pub enum Event {
     Commented { visibility: Visibility, text: String },
     /// A mail of ours could not be delivered. `number` is its number in the ticket.
     DeliveryFailed { number: u32, recipient: String, report: Report },
+    /// Nobody did what was waited for: a step of a timer, counted from 0.
+    FellDue { timer: Timer, step: usize },
     /// TPM should look.
     Flagged { why: String },
     /// The unit passed the ticket on through the desk.
@@ -90,12 +93,20 @@ pub enum Event {
     SolutionWithoutText { unit: UnitName },
     /// Solved, with the text for the user.
     Solved { text: String },
+    /// A person lets a timer run again.
+    TimerStarted { timer: Timer },
+    /// A person has stopped a timer for this ticket.
+    TimerStopped { timer: Timer },
+    /// The submitter did not answer the question, in the time and with the reminders that the desk grants.
+    Unanswered,
     /// Not to be solved, with the reason for the user.
     Unsolved { text: String },
     /// The user confirmed the solution.
     Verified,
     /// The desk took the ticket from a unit.
     Withdrawn { unit: UnitName },
+    /// The day has come until which it was on hold.
+    Woke,
     /// Two tickets are about the same.
     Related { to: TicketId },
 }

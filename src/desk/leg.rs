@@ -82,8 +82,12 @@ pub struct Leg {
     pub said: BTreeSet<Notice>,
     /// Past the limits: nothing automatic goes there any more.
     pub manual: bool,
+    /// When the unit got the ticket, or got it back.
+    pub began: Timestamp,
     /// When the present state began.
     pub since: Timestamp,
+    /// When a person there last wrote or did something.
+    pub heard: Option<Timestamp>,
     /// The unit said "solved" without a text and was asked for it: its next text is the solution.
     pub owes_solution: bool,
     /// What it owes is the reason of an "unsolved".
@@ -105,7 +109,9 @@ impl Leg {
             watermark: None,
             said: BTreeSet::new(),
             manual: false,
+            began: now,
             since: now,
+            heard: None,
             owes_solution: false,
             owes_reason: false,
             last_public: None,

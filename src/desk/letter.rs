@@ -138,8 +138,19 @@ pub fn to_emergency(draft: &mut Draft<'_>, site: &str) -> Option<Outbound> {
     Some(mail)
 }
 
+/// To people of the desk's own side, about a ticket that needs somebody: it is no part of the ticket's thread.
+pub fn about_ticket(draft: &Draft<'_>, to: &[Address], text: &str) -> Vec<Outbound> {
+    let Ticket { id, subject, .. } = &draft.ticket;
+    let text = format!("{} {subject}\n\n{text}", draft.policy.desk.tags.write(*id));
+    notices(draft.policy, to, &text, &format!("ticket.{id}.{}", draft.now.as_microsecond()))
+}
+
 /// To the operators, about something that has no ticket; `key` makes its Message-ID.
 pub fn to_operators(policy: &Policy, text: &str, key: &str) -> Vec<Outbound> {
+    notices(policy, &policy.desk.operators, text, key)
+}
+
+fn notices(policy: &Policy, to: &[Address], text: &str, key: &str) -> Vec<Outbound> {
     let desk = &policy.desk;
     let mail = |(at, address): (usize, &Address)| Outbound {
         ticket: None,
@@ -167,7 +178,7 @@ pub fn to_operators(policy: &Policy, text: &str, key: &str) -> Vec<Outbound> {
         attachments: Vec::new(),
         parked: None,
     };
-    desk.operators.iter().enumerate().map(mail).collect()
+    to.iter().enumerate().map(mail).collect()
 }
 
 /// A mail that looks like a person's: real envelope sender, no marks, the helpdesk's own tag beside the desk's.
@@ -224,7 +235,11 @@ fn person_mail(draft: &mut Draft<'_>, language: Language, template: Template, te
         Template::AlarmReceipt | Template::AlarmRefused | Template::Receipt | Template::Reopened => {
             Some(Automatic::Replied)
         }
-        Template::Solution | Template::Unsolved | Template::SiteCopy => Some(Automatic::Generated),
+        Template::ReplyReminder
+        | Template::SiteCopy
+        | Template::Solution
+        | Template::Unanswered
+        | Template::Unsolved => Some(Automatic::Generated),
         _ => None,
     };
     if mail.automatic.is_none() {

@@ -7,6 +7,7 @@
 pub mod alarm;
 pub mod announce;
 pub mod bounce;
+pub mod calendar;
 pub mod case;
 pub mod decide;
 pub mod decision;
@@ -33,9 +34,9 @@ pub mod speak;
 pub mod stage;
 pub mod tag;
 pub mod ticket;
+pub mod timer;
 pub mod title;
 pub mod trail;
 pub mod unit;
 pub mod user;
 pub mod wish;
-pub mod workdays;

@@ -12,6 +12,7 @@ use super::leg::Notice;
 use super::letter;
 use super::open;
 use super::policy::UnitName;
+use super::timer::tell::{self, Told};
 use super::trail::Reason;
 use crate::mail::report::Delivery;
 
@@ -21,6 +22,7 @@ pub fn mails(draft: &mut Draft<'_>) -> Vec<Outbound> {
     for (actor, event) in draft.events.clone() {
         of_event(draft, &actor, &event, &mut mails);
     }
+    of_timers(draft, &mut mails);
     mails
 }
 
@@ -59,8 +61,48 @@ fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec
             };
             tpm(draft, &format!("Mail to {recipient} {how}: {}", report.why()), mails);
         }
+        Event::Unanswered => unanswered(draft, mails),
+        Event::Woke => {
+            let text = "The day has come until which this ticket was on hold.";
+            to_current_unit(draft, Template::Reminder, text, &Actor::Desk, mails);
+        }
         _ => {}
     }
+}
+
+/// What fell due together goes in one mail to each who hears of it.
+fn of_timers(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
+    let steps = draft.events.iter().filter_map(|(_, event)| match event {
+        Event::FellDue { timer, step } => Some((*timer, *step)),
+        _ => None,
+    });
+    let Told { unit, triage, escalation, operators, submitter } =
+        tell::told(draft.policy, &draft.ticket, &steps.collect::<Vec<_>>());
+    if submitter {
+        let question = draft.ticket.question.clone().unwrap_or_default();
+        mails.extend(letter::to_submitter(draft, Template::ReplyReminder, &question, &Actor::Desk));
+    }
+    if !unit.is_empty() {
+        to_current_unit(draft, Template::Reminder, &unit.join("\n\n"), &Actor::Desk, mails);
+    }
+    if !triage.is_empty() {
+        tpm(draft, &triage.join("\n"), mails);
+    }
+    let named = draft.ticket.unit.as_ref().and_then(|unit| draft.policy.units.get(unit)?.escalation.clone());
+    let on_duty = draft.policy.desk.operators.clone();
+    for (text, to) in [(escalation, named.map_or(on_duty.clone(), |one| vec![one])), (operators, on_duty)] {
+        if !text.is_empty() {
+            mails.extend(letter::about_ticket(draft, &to, &text.join("\n")));
+        }
+    }
+}
+
+/// The question was answered by nobody.
+fn unanswered(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
+    let question = draft.ticket.question.clone().unwrap_or_default();
+    mails.extend(letter::to_submitter(draft, Template::Unanswered, &question, &Actor::Desk));
+    let reason = draft.ticket.solution.as_ref().map(|solution| solution.text.clone()).unwrap_or_default();
+    to_current_unit(draft, Template::SolutionAcknowledged, &reason, &Actor::Desk, mails);
 }
 
 /// The user hears that the desk has the mail; not a machine, not a list, not a helpdesk.

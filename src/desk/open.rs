@@ -298,7 +298,7 @@ fn sites_in_prose(policy: &Policy, case: &Case<'_>) -> BTreeSet<String> {
 }
 
 fn send_on(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor) {
-    let time = draft.now.to_zoned(draft.policy.desk.time_zone.clone()).time();
+    let time = draft.now.to_zoned(draft.policy.desk.calendar.zone.clone()).time();
     let ticket = &draft.ticket;
     let facts = Facts {
         mail: case.mail,

@@ -9,6 +9,7 @@ use super::inquiry::Snapshot;
 use super::leg::LegState;
 use super::policy::{Policy, UnitName};
 use super::ticket::{Solution, Status};
+use super::timer::Timer;
 
 /// Carries an order out; the error says why it can't be and what can be done instead.
 pub fn decide(policy: &Policy, order: &Order, snapshot: &Snapshot, now: Timestamp) -> Result<Decision, String> {
@@ -39,6 +40,7 @@ pub fn decide(policy: &Policy, order: &Order, snapshot: &Snapshot, now: Timestam
         }
         Act::Reopen { text } => reopen(&mut draft, &actor, text)?,
         Act::Solve { text } => end(&mut draft, &actor, Status::Solved, text)?,
+        Act::Timer { timer, runs } => set_timer(&mut draft, &actor, *timer, *runs)?,
         Act::Unsolve { text } => end(&mut draft, &actor, Status::Unsolved, text)?,
     }
     Ok(draft.finish(Verdict::Append, Understood { ticket: Some(id), ..Understood::default() }))
@@ -94,6 +96,20 @@ fn close(draft: &mut Draft<'_>, actor: &Actor) -> Result<(), String> {
             Ok(())
         }
     }
+}
+
+fn set_timer(draft: &mut Draft<'_>, actor: &Actor, timer: Timer, runs: bool) -> Result<(), String> {
+    let stopped = &mut draft.ticket.clock.stopped;
+    let changed = if runs { stopped.remove(&timer) } else { stopped.insert(timer) };
+    if !changed {
+        let state = if runs { "was not stopped" } else { "is stopped already" };
+        return Err(format!(
+            "ticket {}: the timer {timer} {state}, `ticket show` lists those that run",
+            draft.ticket.id
+        ));
+    }
+    draft.fact(actor, if runs { Event::TimerStarted { timer } } else { Event::TimerStopped { timer } });
+    Ok(())
 }
 
 fn reopen(draft: &mut Draft<'_>, actor: &Actor, text: &str) -> Result<(), String> {

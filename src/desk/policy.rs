@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::alarm::Alarmer;
+use super::calendar::{Calendar, WorkTime};
 use super::dialect::Dialect;
 use super::person::Person;
 use super::route::Rule;
 use super::tag::{Keys, Tags};
+use super::ticket::Priority;
+use super::timer::Clocks;
 use crate::mail::Address;
 use crate::mail::language::Language;
 use crate::mail::parse::ReadLimits;
@@ -47,6 +49,7 @@ pub struct Policy {
     /// Who may raise alarms.
     pub alarmers: Vec<Alarmer>,
     pub limits: Limits,
+    pub clocks: Clocks,
     /// Every dialect that a unit may turn out to write.
     pub dialects: BTreeMap<String, Arc<Dialect>>,
 }
@@ -74,7 +77,8 @@ pub struct Desk {
     /// Name of this gateway in its loop header.
     pub instance: String,
     pub language: Language,
-    pub time_zone: TimeZone,
+    /// When the desk works: days for the user, hours for the triaging unit.
+    pub calendar: Calendar,
     /// Told of dead mails, quarantine, and whatever else a person must see.
     pub operators: Vec<Address>,
     /// Senders whose forms may name another submitter (`GHD_E-Mail`).
@@ -153,7 +157,9 @@ pub struct Unit {
     /// The dialect's parameters for this unit: RT's queue tag, OTRS' hook, Jira's project keys.
     pub parameters: BTreeMap<String, String>,
     pub language: Language,
-    pub time_zone: TimeZone,
+    pub calendar: Calendar,
+    /// Until somebody there must have said something, where it is not what the desk grants all.
+    pub response: BTreeMap<Priority, WorkTime>,
     pub trust: Trust,
     /// Whose S/MIME signatures count; empty: of whoever owns the author's address.
     pub signers: Vec<Person>,

@@ -48,6 +48,8 @@ pub fn ticket(ticket: &Ticket, now: Timestamp) -> Ticket {
         involve: Vec::new(),
         solution: ticket.solution.as_ref().map(solution),
         time_of_problem: None,
+        question: None,
+        clock: Default::default(),
         extra: Default::default(),
         flags: Vec::new(),
         legs: ticket.legs.iter().map(leg).collect(),
@@ -106,13 +108,18 @@ pub fn event(event: &Event) -> Event {
         | Event::AlarmRefused { .. }
         | Event::Assigned { .. }
         | Event::Closed
+        | Event::FellDue { .. }
         | Event::OnHold { .. }
         | Event::Opened
         | Event::Recognised { .. }
         | Event::Redacted { .. }
         | Event::Related { .. }
         | Event::SolutionWithoutText { .. }
+        | Event::TimerStarted { .. }
+        | Event::TimerStopped { .. }
+        | Event::Unanswered
         | Event::Verified
-        | Event::Withdrawn { .. }) => bare,
+        | Event::Withdrawn { .. }
+        | Event::Woke) => bare,
     }
 }

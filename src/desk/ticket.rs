@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::leg::Leg;
 use super::policy::UnitName;
+use super::timer::Clock;
 use crate::mail::language::Language;
 use crate::mail::{Address, MessageId};
 
@@ -211,6 +212,8 @@ pub struct Ticket {
     pub description: String,
     pub submitter: Submitter,
     pub status: Status,
+    /// When it became that.
+    pub status_since: Timestamp,
     pub kind: TicketType,
     pub priority: Priority,
     /// Concerned virtual organisation.
@@ -233,6 +236,11 @@ pub struct Ticket {
     pub time_of_problem: Option<String>,
     /// Day on which an on-hold ticket wakes.
     pub wake: Option<Date>,
+    /// What the submitter was asked last.
+    #[serde(default)]
+    pub question: Option<String>,
+    #[serde(default)]
+    pub clock: Clock,
     pub created: Timestamp,
     pub changed: Timestamp,
     /// When it last became solved or unsolved.
@@ -265,6 +273,7 @@ impl Ticket {
             description,
             submitter,
             status: Status::New,
+            status_since: now,
             kind: TicketType::User,
             priority: Priority::LessUrgent,
             vo: None,
@@ -280,6 +289,8 @@ impl Ticket {
             solution: None,
             time_of_problem: None,
             wake: None,
+            question: None,
+            clock: Clock::default(),
             created: now,
             changed: now,
             ended: None,

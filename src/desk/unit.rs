@@ -36,10 +36,19 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
     for wish in wishes {
         if !matches!(wish, Wish::Nothing(_)) {
             verdict = Verdict::Append;
+            heard(draft, unit);
         }
         fulfil(draft, unit, wish, &text);
     }
     verdict
+}
+
+/// A person of the unit did something.
+fn heard(draft: &mut Draft<'_>, unit: &Unit) {
+    let now = draft.now;
+    if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
+        leg.heard = Some(now);
+    }
 }
 
 fn trail(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) {
@@ -126,6 +135,7 @@ fn fulfil(draft: &mut Draft<'_>, unit: &Unit, wish: Wish, text: &str) {
         Wish::Ask(question) => {
             draft.status(Status::WaitingForReply);
             engage(draft, unit);
+            draft.ticket.question = Some(question.clone());
             draft.fact(&actor, Event::Asked { unit: unit.name.clone(), text: question });
         }
         Wish::Comment(visibility) => comment(draft, unit, visibility, text),

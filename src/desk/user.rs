@@ -9,7 +9,7 @@ use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
 use super::policy::Policy;
 use super::ticket::{Status, Ticket};
-use super::workdays;
+use super::timer;
 use crate::mail::control::{AskedStatus, Control};
 use crate::mail::reply;
 use crate::mail::signals::Mark;
@@ -26,8 +26,7 @@ pub enum UserAct {
 /// Whether nothing a user writes can change the ticket any more: verified, closed, redacted, or past the days for
 /// reopening.
 pub fn is_past(policy: &Policy, ticket: &Ticket, now: Timestamp) -> bool {
-    let zone = &policy.desk.time_zone;
-    let expired = |ended| workdays::between(ended, now, zone) > policy.limits.reopen_days;
+    let expired = |ended| now >= timer::end_of_reopening(policy, ended);
     ticket.redacted.is_some()
         || ticket.status.is_final()
         || (!ticket.status.is_open() && ticket.ended.is_some_and(expired))

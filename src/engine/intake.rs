@@ -117,11 +117,11 @@ fn take_one(
     }
 }
 
-/// Why a mail was not decided about.
-enum Failed {
-    /// The code panicked over it, or the store refuses what came of it: only this mail is concerned.
+/// Why nothing was decided about a mail, or a ticket whose timer is due.
+pub(super) enum Failed {
+    /// The code panicked over it, or the store refuses what came of it: no other is concerned.
     Poison,
-    /// The store can't take any mail.
+    /// The store can't take anything.
     Store(StoreError),
 }
 

@@ -8,4 +8,5 @@ pub mod delivery;
 pub mod intake;
 mod pace;
 pub mod retention;
+pub mod timers;
 pub mod units;

@@ -86,7 +86,7 @@ fn page(
     now: Timestamp,
     most: usize,
 ) -> Result<Retained, StoreError> {
-    let before = retention.before(now, &policy.desk.time_zone);
+    let before = retention.before(now, &policy.desk.calendar.zone);
     let mut done = Retained::default();
     // Those that wait are looked at again each time; they are few, and stand before the others.
     let over = before.tickets.map_or(Ok(Vec::new()), |before| batch.over_since(before, usize::MAX))?;

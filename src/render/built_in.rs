@@ -18,33 +18,35 @@ macro_rules! files {
 /// Every built-in template with its language and text.
 pub(super) const FILES: &[(Template, Language, &str)] = files! {
     De "de":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused"
-        Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
-        Unsolved "unsolved";
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
+        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Unanswered "unanswered" Unsolved "unsolved";
     En "en":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused"
-        Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
-        Unsolved "unsolved" Alarm "alarm" Announcement "announcement" CommentUnit "comment-unit" Dispatch "dispatch"
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
+        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Unanswered "unanswered" Unsolved "unsolved"
+        Alarm "alarm" Announcement "announcement" CommentUnit "comment-unit" Dispatch "dispatch"
         HandoverAcknowledged "handover-acknowledged" LineNotUnderstood "line-not-understood"
-        OperatorNotice "operator-notice" RefusalAcknowledged "refusal-acknowledged" ReopenedUnit "reopened-unit"
-        SiteCopy "site-copy" SolutionAcknowledged "solution-acknowledged" SolutionTextWanted "solution-text-wanted"
-        TestEnded "test-ended" TicketEnded "ticket-ended" TpmNotice "tpm-notice" Withdrawn "withdrawn";
+        OperatorNotice "operator-notice" RefusalAcknowledged "refusal-acknowledged" Reminder "reminder"
+        ReopenedUnit "reopened-unit" SiteCopy "site-copy" SolutionAcknowledged "solution-acknowledged"
+        SolutionTextWanted "solution-text-wanted" TestEnded "test-ended" TicketEnded "ticket-ended"
+        TpmNotice "tpm-notice" Withdrawn "withdrawn";
     Es "es":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused"
-        Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
-        Unsolved "unsolved";
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
+        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Unanswered "unanswered" Unsolved "unsolved";
     Fr "fr":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused"
-        Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
-        Unsolved "unsolved";
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
+        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Unanswered "unanswered" Unsolved "unsolved";
     It "it":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused"
-        Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
-        Unsolved "unsolved";
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
+        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Unanswered "unanswered" Unsolved "unsolved";
     Ru "ru":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused"
-        Comment "comment" Question "question" Receipt "receipt" Reopened "reopened" Solution "solution"
-        Unsolved "unsolved";
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
+        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Unanswered "unanswered" Unsolved "unsolved";
 };
 
 #[cfg(test)]

@@ -235,6 +235,7 @@ fn boundary(outbound: &Outbound, body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desk::calendar::Calendar;
     use crate::desk::decision::{Recipient, Template, Words};
     use crate::desk::tag::{Keys, Tags};
     use crate::desk::ticket::TicketId;
@@ -258,7 +259,7 @@ mod tests {
             subaddress: Some('+'),
             instance: "ggus-1".into(),
             language: Language::En,
-            time_zone: TimeZone::UTC,
+            calendar: Calendar::new(TimeZone::UTC),
             operators: Vec::new(),
             portals: Vec::new(),
             trusted_servers: Vec::new(),

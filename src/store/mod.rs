@@ -29,6 +29,7 @@ mod redact;
 mod rows;
 mod schema;
 mod sql;
+mod timers;
 
 use std::fmt;
 use std::path::Path;

@@ -132,6 +132,7 @@ pub(super) fn put_ticket(conn: &Connection, text: &str, id: i64, ticket: &Ticket
         micros(ticket.changed),
         ticket.redacted.filter(|at| *at >= ticket.changed).map(micros),
         to_json("ticket", ticket)?,
+        ticket.clock.due.map(micros),
     ];
     execute(conn, text, values)
 }

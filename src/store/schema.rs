@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "interface", sql: include_str!("migrations/0004_interface.sql") },
     Migration { name: "probe", sql: include_str!("migrations/0005_probe.sql") },
     Migration { name: "redacted", sql: include_str!("migrations/0006_redacted.sql") },
+    Migration { name: "due", sql: include_str!("migrations/0007_due.sql") },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.

@@ -87,9 +87,13 @@ statements! {
     NEXT_TICKET_TAKEN = "UPDATE counter SET next = next + 1, given = given + 1 WHERE name = 'ticket' AND next = ?1";
     TICKET_CHANGED = "UPDATE ticket SET status = ?2, open = ?3, kind = ?4, priority = ?5, unit = ?6, site = ?7, \
                       vo = ?8, submitter = ?9, subject = ?10, created = ?11, changed = ?12, redacted = ?13, \
-                      whole = ?14 WHERE id = ?1";
+                      whole = ?14, due = ?15 WHERE id = ?1";
     TICKET_NEW = "INSERT INTO ticket (id, status, open, kind, priority, unit, site, vo, submitter, subject, created, \
-                  changed, redacted, whole) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+                  changed, redacted, whole, due) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+    TICKETS_DUE = "SELECT id FROM ticket WHERE due <= ?1 ORDER BY due LIMIT ?2";
+    NEXT_STEP = "SELECT min(due) FROM ticket WHERE due IS NOT NULL";
+    TICKET_POSTPONED = "UPDATE ticket SET due = ?2 WHERE id = ?1";
     PROBE_SET = "INSERT INTO probe (ticket, unit, status) VALUES (?1, ?2, ?3) ON CONFLICT (ticket) DO UPDATE \
                  SET status = excluded.status";
     MAIL_NEW = "INSERT INTO mail (digest, fingerprint, source, identity, message_id, sender, subject, received, size, \

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use ggus_gateway::config::{self, Loaded};
 use ggus_gateway::engine::delivery::{self, Departure};
 use ggus_gateway::engine::intake::{self, Outcome, Rules};
+use ggus_gateway::engine::timers::{self, Turn};
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
 use ggus_gateway::store::{Store, StoreError};
@@ -173,6 +174,11 @@ impl Gateway {
         let mails: Vec<Incoming> = mails.iter().map(incoming).collect();
         let rules = self.plant.rules();
         intake::take(rules, self.store(), &mails, now)
+    }
+
+    pub fn timers(&mut self, now: Timestamp) -> Result<Turn, StoreError> {
+        let rules = self.plant.rules();
+        timers::turn(rules, self.store(), now)
     }
 
     pub fn claim(&mut self, now: Timestamp) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use ggus_gateway::desk::decision::{Recipient, Template, Verdict};
 use ggus_gateway::desk::event::{Event, Visibility};
 use ggus_gateway::desk::ticket::{Ticket, TicketId};
+use ggus_gateway::desk::timer::Timer;
 use ggus_gateway::engine::intake::Outcome;
 use ggus_gateway::mail::Mail;
 use ggus_gateway::mail::parse::{ReadLimits, parse};
@@ -151,6 +152,9 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
         Template::SolutionAcknowledged => {
             count(facts, |event| matches!(event, Event::Solved { .. } | Event::Unsolved { .. }))
         }
+        Template::Reminder => count(facts, |event| matches!(event, Event::FellDue { .. } | Event::Woke)),
+        Template::ReplyReminder => count(facts, |event| matches!(event, Event::FellDue { timer: Timer::Reply, .. })),
+        Template::Unanswered => count(facts, |event| matches!(event, Event::Unanswered)),
         Template::TestEnded => 1,
         Template::TpmNotice => facts.len(),
         Template::Unsolved => count(facts, |event| matches!(event, Event::Unsolved { .. })),

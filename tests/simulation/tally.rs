@@ -24,10 +24,11 @@ pub struct Tally {
     pub stalls: usize,
     pub bounces: usize,
     pub jumps: usize,
+    pub timers: usize,
 }
 
 impl Tally {
-    fn rows(&self) -> [(&'static str, usize); 18] {
+    fn rows(&self) -> [(&'static str, usize); 19] {
         [
             ("seeds", self.seeds),
             ("steps", self.steps),
@@ -47,6 +48,7 @@ impl Tally {
             ("relay: stalled beyond the lease", self.stalls),
             ("bounces", self.bounces),
             ("jumps of the clock", self.jumps),
+            ("tickets in which timers were due", self.timers),
         ]
     }
 
@@ -69,6 +71,7 @@ impl Tally {
         self.stalls += other.stalls;
         self.bounces += other.bounces;
         self.jumps += other.jumps;
+        self.timers += other.timers;
     }
 }
 

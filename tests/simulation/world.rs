@@ -75,10 +75,11 @@ enum Step {
     Settle,
     Take,
     Time,
+    Timers,
     Work,
 }
 
-const STEPS: [(usize, Step); 11] = [
+const STEPS: [(usize, Step); 12] = [
     (10, Step::Claim),
     (3, Step::Death),
     (18, Step::Deliver),
@@ -89,6 +90,7 @@ const STEPS: [(usize, Step); 11] = [
     (14, Step::Settle),
     (16, Step::Take),
     (4, Step::Time),
+    (4, Step::Timers),
     (14, Step::Work),
 ];
 
@@ -151,6 +153,7 @@ impl World {
             Step::Settle => self.settle(at),
             Step::Take => self.take_some(at),
             Step::Time => self.time(),
+            Step::Timers => self.timers(at),
             Step::Work => self.work(),
         }
     }
@@ -300,6 +303,24 @@ impl World {
         self.tally.full += usize::from(matches!(error, StoreError::Full { .. }));
         self.tally.broken += usize::from(matches!(error, StoreError::Io { .. }));
         laws::that(error.is_transient(), || format!("a disk's fault is told as another: {error}"))
+    }
+
+    /// Steps of timers are taken, of all tickets that wait.
+    fn timers(&mut self, at: usize) -> Law {
+        self.plan();
+        let now = self.now;
+        let turn = self.gateways[at].timers(now);
+        if self.died(at, "while timers are due")? {
+            return Ok(());
+        }
+        match turn {
+            Err(error) => self.failed(at, &error),
+            Ok(turn) => {
+                self.note(format!("{at}: timers are due in {} tickets", turn.decisions.len()));
+                self.tally.timers += turn.decisions.len();
+                laws::that(turn.failed.is_empty(), || format!("timers fail in {:?}", turn.failed))
+            }
+        }
     }
 
     fn take_some(&mut self, at: usize) -> Law {

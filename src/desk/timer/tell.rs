@@ -1,0 +1,92 @@
+//! Who hears of steps that fell due, and in which words. What fell due together in a ticket is one text for each.
+
+use jiff::Timestamp;
+
+use super::{Timer, limit};
+use crate::desk::calendar::Calendar;
+use crate::desk::policy::{Policy, Unit};
+use crate::desk::ticket::Ticket;
+
+/// Sentences for each who hears; nothing for those who don't.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub unit: Vec<String>,
+    pub triage: Vec<String>,
+    /// For whom the unit's settings name, or for the operators.
+    pub escalation: Vec<String>,
+    pub operators: Vec<String>,
+    /// The submitter is reminded of the question.
+    pub submitter: bool,
+}
+
+/// What is to be said of steps.
+pub fn told(policy: &Policy, ticket: &Ticket, steps: &[(Timer, usize)]) -> Told {
+    let mut told = Told::default();
+    for (timer, step) in steps {
+        let unit = ticket.unit.as_ref().and_then(|unit| policy.units.get(unit));
+        match (timer, unit) {
+            (Timer::Acknowledgement, Some(unit)) => acknowledgement(policy, ticket, unit, *step, &mut told),
+            (Timer::Operations, Some(unit)) => operations(policy, unit, *step, &mut told),
+            (Timer::Reply, _) => told.submitter = true,
+            (Timer::Response, Some(unit)) => told.unit.push(response(policy, ticket, unit, *step)),
+            (Timer::Triage, _) => {
+                let since = local(ticket.status_since, &policy.desk.calendar);
+                told.triage.push(format!("The ticket has waited since {since} to be given to a unit."));
+            }
+            _ => {}
+        }
+    }
+    told
+}
+
+fn acknowledgement(policy: &Policy, ticket: &Ticket, unit: &Unit, step: usize, told: &mut Told) {
+    let since = ticket.current_leg().map_or(ticket.created, |leg| leg.since);
+    let at_unit = local(since, &unit.calendar);
+    let mut text = format!(
+        "This ticket came to you on {at_unit}, and nothing has come back: your helpdesk has told no number of its own, and \
+         nobody has accepted it."
+    );
+    let until = limit(policy, ticket, Timer::Acknowledgement).map(|until| local(until, &unit.calendar));
+    if let Some(until) = until.filter(|_| step == 1) {
+        text += &format!(" After {until} somebody else will be asked to look.");
+    }
+    let silent = format!("{} has not acknowledged the ticket, which it was given on {at_unit}.", unit.name);
+    match step {
+        0 => told.unit.push(text),
+        1 => {
+            told.unit.push(text);
+            told.triage.push(silent);
+        }
+        _ => told.escalation.push(silent),
+    }
+}
+
+fn response(policy: &Policy, ticket: &Ticket, unit: &Unit, step: usize) -> String {
+    let until = limit(policy, ticket, Timer::Response).map(|until| local(until, &unit.calendar)).unwrap_or_default();
+    let priority = ticket.priority.words();
+    match step {
+        0 => format!("The ticket is {priority}: a first answer of one of you is expected by {until}."),
+        _ => format!("The ticket is {priority}: a first answer of one of you was expected by {until}."),
+    }
+}
+
+fn operations(policy: &Policy, unit: &Unit, step: usize, told: &mut Told) {
+    let days = policy.clocks.operations.get(step).map(ToString::to_string).unwrap_or_default();
+    let of_unit = match step {
+        0 => format!("The alarm of this ticket has not been cleared within {days}: please write to the site again."),
+        1 => format!("The alarm has not been cleared within {days} more: please call the site."),
+        _ => format!("The alarm has not been cleared within {days} more. The operators have been told."),
+    };
+    let of_operators = format!("Step {} is due, {} has the ticket, and its alarm stands.", step + 1, unit.name);
+    if step < 3 {
+        told.unit.push(of_unit);
+    }
+    if step > 1 {
+        told.operators.push(of_operators);
+    }
+}
+
+/// `2026-11-24 10:00 CET`.
+pub fn local(at: Timestamp, calendar: &Calendar) -> String {
+    at.to_zoned(calendar.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}

@@ -1,0 +1,67 @@
+//! Timers: takes the steps that are due, each ticket's in one piece with the mails that follow from it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::intake::{Failed, Rules, record};
+use crate::desk::decision::{Decision, Verdict};
+use crate::desk::inquiry::Inquiry;
+use crate::desk::ticket::TicketId;
+use crate::desk::timer::act;
+use crate::store::{Batch, Store, StoreError};
+
+/// Tickets in one transaction: mails that come in wait no longer than it takes.
+const BATCH: usize = 64;
+/// How long a ticket is left alone over which the code failed, while all others go on.
+const RESPITE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What one turn did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// One for each ticket of which steps were taken.
+    pub decisions: Vec<Decision>,
+    /// Tickets over which the code failed; they are tried again later.
+    pub failed: Vec<TicketId>,
+    /// When the next step falls due; it may be due already.
+    pub next: Option<Timestamp>,
+}
+
+/// Takes steps that are due, of so many tickets as fit into one transaction.
+pub fn turn(rules: Rules<'_>, store: &mut Store, now: Timestamp) -> Result<Turn, StoreError> {
+    store.batch(|batch| {
+        let mut turn = Turn::default();
+        let policy = rules.in_force(batch)?;
+        for ticket in batch.tickets_due(now, BATCH)? {
+            let rules = Rules { policy: &policy, ..rules };
+            let done = batch.item(|batch| {
+                let attempt = catch_unwind(AssertUnwindSafe(|| take(rules, batch, ticket, now)));
+                attempt.map_err(|_| Failed::Poison)?.map_err(Failed::from)
+            })?;
+            match done {
+                Ok(decision) => turn.decisions.extend(decision),
+                Err(Failed::Poison) => {
+                    batch.postpone(ticket, now.saturating_add(RESPITE).unwrap_or(Timestamp::MAX))?;
+                    turn.failed.push(ticket);
+                }
+                Err(Failed::Store(error)) => return Err(error),
+            }
+        }
+        turn.next = batch.next_step()?;
+        Ok(turn)
+    })
+}
+
+fn take(
+    rules: Rules<'_>,
+    batch: &mut Batch<'_>,
+    ticket: TicketId,
+    now: Timestamp,
+) -> Result<Option<Decision>, StoreError> {
+    let hour_ago = now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
+    let inquiry = Inquiry { tickets: [ticket].into(), hour_ago, repeats_since: now, ..Inquiry::default() };
+    let snapshot = batch.look(&inquiry)?;
+    let Some(decision) = act::decide(rules.policy, &snapshot, ticket, now) else { return Ok(None) };
+    record(rules, batch, None, &decision, now)?;
+    Ok(Some(decision).filter(|decision| decision.verdict == Verdict::Append))
+}
