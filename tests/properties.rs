@@ -1,7 +1,7 @@
 //! What holds for any input: tags and tokens are read back and belong to nobody else, replies are cut out of what was
 //! written, states change only as the protocol's table says, working days add up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ggus_gateway::config;
 use ggus_gateway::desk::calendar::Calendar;
@@ -13,8 +13,12 @@ use ggus_gateway::desk::timer::Timer;
 use ggus_gateway::desk::title::title;
 use ggus_gateway::engine::intake::{self, Rules};
 use ggus_gateway::engine::timers;
+use ggus_gateway::mail::block::{write_lines, write_xml};
+use ggus_gateway::mail::control::controls;
+use ggus_gateway::mail::form::{Field, Form, forms, is_absent};
+use ggus_gateway::mail::parse::{ReadLimits, parse};
 use ggus_gateway::mail::reply::cut;
-use ggus_gateway::mail::{Address, MessageId};
+use ggus_gateway::mail::{Address, MessageId, plain};
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
 use ggus_gateway::store::Store;
@@ -312,5 +316,32 @@ proptest! {
         let sum = zone.days_between(from, middle) + zone.days_between(middle, to);
         prop_assert_eq!(zone.days_between(from, to), sum);
         prop_assert_eq!(zone.days_between(to, from), 0);
+    }
+}
+
+/// Lines of values: what could end a field, begin another, break XML, or be taken for a closing, an order, a quote.
+const VALUE: &str = r"(\n|\n\n| |  |:|SOLUTION: none|STATUS: solved|VO: cms|TICKET: 1|Regards,|-- |> x|```|<Ticket>|</Ticket>|<GHD_Status>|&#60;|&amp;|]]>|//|http://x|none|-|/|_|\*|[a-zA-Z]{1,12}|\PC{0,6}){0,14}";
+
+/// What the reader of a unit's mail makes of a text.
+fn form_in(text: &str) -> Form {
+    let raw = format!("Content-Type: text/plain; charset=utf-8\r\n\r\nHello\n\n{text}");
+    let mail = parse(raw.as_bytes(), &ReadLimits::default());
+    forms(&mail, &controls(&cut(&mail.text).newest).rest)
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn fields_are_read_back_whatever_stands_in_them(values in prop::collection::vec(VALUE, 1..8), start in 0..27_usize) {
+        let fields = Field::ALL.into_iter().cycle().skip(start).zip(values).collect::<Vec<_>>();
+        let line = |value: &str| plain::line(value, 4_000);
+        let given = fields.iter().map(|(field, value)| (*field, line(value)));
+        let wanted: BTreeMap<Field, String> = given.filter(|(_, value)| !is_absent(value)).collect();
+        for text in [write_lines(&fields), write_xml(&fields)] {
+            let read = form_in(&text).fields;
+            let read: BTreeMap<Field, String> = read.iter().map(|(field, value)| (*field, line(value))).collect();
+            prop_assert_eq!(&read, &wanted, "{}", text);
+        }
     }
 }
