@@ -33,7 +33,8 @@ fuzz_target!(|raw: &[u8]| {
 
 /// Whether its words stand in the field as they are; only values may be quoted.
 fn is_plain(result: &MethodResult) -> bool {
-    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
+    let is_token =
+        |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     let names = result.properties.iter().map(|(name, _)| name.as_str());
     [result.method.as_str(), result.result.as_str()].into_iter().chain(names).all(is_token)
 }

@@ -23,7 +23,10 @@ fuzz_target!(|raw: &[u8]| {
         assert!(mail.headers.iter().all(|field| !field.value.contains(['\r', '\n', '\0'])), "{:?}", mail.headers);
         assert!(!mail.subject.contains(['\r', '\n', '\0']), "{:?}", mail.subject);
         for attachment in &mail.attachments {
-            assert!(!attachment.name.is_empty() && !attachment.name.contains(['/', '\\', '\n', '\0']), "{attachment:?}");
+            assert!(
+                !attachment.name.is_empty() && !attachment.name.contains(['/', '\\', '\n', '\0']),
+                "{attachment:?}"
+            );
         }
         for address in &mail.recipients {
             assert_eq!(Address::parse(address.as_str()).as_ref(), Some(address));
