@@ -2,7 +2,7 @@
 //! whose they are. Floors are counts, so that no score can fall unseen; `GGUS_CORPORA_DETAILS` lists what is missed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ggus_gateway::mail::parse::{ReadLimits, parse};
 use ggus_gateway::mail::report::{Delivery, Report, report};
@@ -70,7 +70,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 /// All mails that have an expected result, without those that report no failure.
-fn bounces(folder: &PathBuf) -> Vec<Bounce> {
+fn bounces(folder: &Path) -> Vec<Bounce> {
     let table = std::fs::read_to_string(folder.join("_expected.tsv")).unwrap();
     let mut rows: BTreeMap<&str, Vec<(&str, bool)>> = BTreeMap::new();
     for row in table.lines().skip(1) {
