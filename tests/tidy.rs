@@ -68,6 +68,8 @@ fn some_things_are_named_in_one_place_only() {
         ("mail_parser", "mail/parse/body.rs"),
         ("mail_auth", "proof/"),
         ("openssl::", "proof/smime/"),
+        ("use cms::", "proof/smime/signing.rs"),
+        ("use der::", "proof/smime/signing.rs"),
         ("rusqlite", "store/"),
         ("async_imap", "source/imap/"),
         ("Timestamp::now()", "daemon/clock.rs"),

@@ -71,7 +71,7 @@ mod tests {
 
     fn is(listed: &str, subject: &str, addresses: &[&str]) -> bool {
         let addresses = addresses.iter().filter_map(|one| Address::parse(one)).collect();
-        Person::parse(listed).unwrap().is(&Signer { subject: subject.to_owned(), addresses })
+        Person::parse(listed).unwrap().is(&Signer { subject: subject.to_owned(), addresses, print: None })
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::desk::recognise;
 use crate::desk::trail::Reason;
 use crate::engine::delivery::{self, DeadLetter, OutboxSettings};
 use crate::mail::authres::MethodResult;
+use crate::mail::smime::Signature;
 use crate::mail::{Digest, Mail, original, parse};
 use crate::proof::smime;
 use crate::relay;
@@ -89,11 +90,13 @@ fn read(policy: &Policy, incoming: &Incoming) -> Option<Mail> {
 }
 
 /// Reads a mail, and where it is signed as a whole the text that is signed: what was found out about its signatures is
-/// about that text.
+/// about that text. What was signed once is one mail, whatever author, subject and Message-ID it is sent with.
 pub fn read_bytes(policy: &Policy, raw: &[u8], checked: &[MethodResult]) -> Mail {
     let mail = parse::parse(&smime::opened(raw), &policy.desk.read_limits);
     let original = original::of(raw, &mail.text);
-    Mail { digest: parse::digest(raw), size: raw.len(), checked: checked.to_vec(), original, ..mail }
+    let signed_once = Signature::of(checked).signer().and_then(|signer| signer.print.clone());
+    let fingerprint = signed_once.or(mail.fingerprint);
+    Mail { digest: parse::digest(raw), size: raw.len(), checked: checked.to_vec(), original, fingerprint, ..mail }
 }
 
 fn take_one(

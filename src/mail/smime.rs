@@ -2,6 +2,7 @@
 //!
 //! It checks nothing itself, and it refuses to judge what a signer may do.
 
+use super::Digest;
 use super::address::Address;
 use super::authres::MethodResult;
 
@@ -9,6 +10,7 @@ use super::authres::MethodResult;
 pub const METHOD: &str = "smime";
 pub const IDENTIFIER: &str = "body.smime-identifier";
 pub const SUBJECT: &str = "body.smime-subject";
+pub const PRINT: &str = "body.smime-print";
 pub const REASON: &str = "reason";
 
 /// What a mail's signature is worth.
@@ -30,6 +32,8 @@ pub struct Signer {
     pub subject: String,
     /// The addresses that the certificate is for.
     pub addresses: Vec<Address>,
+    /// Of this one act of signing: a text that is signed once and sent twice has it twice.
+    pub print: Option<Digest>,
 }
 
 impl Signature {
@@ -44,7 +48,8 @@ impl Signature {
             return Self::Worthless { because: named(REASON).join(", ") };
         }
         let addresses = named(IDENTIFIER).into_iter().filter_map(Address::parse).collect();
-        Self::Valid(Signer { subject: named(SUBJECT).concat(), addresses })
+        let print = named(PRINT).first().map(|print| Digest((*print).to_owned()));
+        Self::Valid(Signer { subject: named(SUBJECT).concat(), addresses, print })
     }
 
     /// The signer, where the signature is good.

@@ -28,7 +28,8 @@ impl Checks {
             Ok(names) => (names, None),
             Err(error) => (None, Some(error)),
         };
-        let certificates = ca_folder.map(|folder| Verifier::new(folder, settings.mail_limit));
+        let certificates =
+            ca_folder.map(|folder| Verifier::new(folder, settings.mail_limit, settings.oldest_signature));
         let some = names.is_some() || certificates.is_some();
         (some.then_some(Self { names, certificates }), trouble)
     }

@@ -16,10 +16,11 @@ use people::{People, run};
 
 const HEAD: &str = "From: Anna Rossi <anna@infn.example>\r\nTo: support@ggus.example\r\nSubject: CE down\r\n";
 const TEXT: &str = "It is down.";
+const OLDEST: SignedDuration = SignedDuration::from_hours(48);
 
 fn signature_at(people: &People, mail: &str, now: Timestamp) -> Signature {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let verifier = Verifier::new(&people.trusted(), SignedDuration::from_secs(10));
+    let verifier = Verifier::new(&people.trusted(), SignedDuration::from_secs(10), OLDEST);
     let found = runtime.block_on(verifier.check(mail.as_bytes(), now));
     Signature::of(&Vec::from_iter(found))
 }
@@ -101,6 +102,26 @@ fn what_proves_nothing_says_why() {
     }
     let encrypted = "Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\r\n\r\nMIIB\r\n";
     assert_eq!(signature(&people, &format!("{HEAD}{encrypted}")), Signature::Missing);
+}
+
+#[test]
+fn an_old_or_undated_signature_proves_nothing() {
+    let people = People::new();
+    let entity = format!("Content-Type: text/plain\r\n\r\n{TEXT}\r\n");
+    let by_cms = people.signed_by("cms", &["anna"], &entity, &["-nodetach", "-stream", "-certfile", "other.pem"]);
+    for mail in [people.signed("anna", HEAD, TEXT), people.signed_opaque("anna", HEAD, TEXT), format!("{HEAD}{by_cms}")]
+    {
+        let young = signature_at(&people, &mail, days(1));
+        assert!(young.signer().is_some(), "{young:?}\n{mail}");
+        let old = fault(signature_at(&people, &mail, days(3)));
+        let today = Timestamp::now().strftime("%Y-").to_string();
+        assert!(old.starts_with(&format!("it is of {today}")) && old.ends_with("proof.oldest_signature"), "{old}");
+    }
+    for program in ["smime", "cms"] {
+        let undated = people.signed_by(program, &["anna"], &entity, &["-noattr"]);
+        let why = fault(signature(&people, &format!("{HEAD}{undated}")));
+        assert_eq!(why, "it does not say when it was made");
+    }
 }
 
 #[test]
@@ -203,7 +224,7 @@ fn hostile_signatures_are_read_within_bounds() {
     let bytes = STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap();
     let with = |bytes: &[u8]| format!("{head}\r\n\r\n{}\r\n", STANDARD.encode(bytes));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let verifier = Verifier::new(&people.trusted(), SignedDuration::from_secs(10));
+    let verifier = Verifier::new(&people.trusted(), SignedDuration::from_secs(10), OLDEST);
     let now = Timestamp::now();
     let mut believed = 0;
     for at in 0..bytes.len() {
@@ -350,4 +371,32 @@ fn an_alarm_wakes_the_site_and_the_unit() {
     assert!(to(&mails, "tpm@ggus.example")[0].text.contains("This is an ALARM."));
     let shown = program(&people, &["ticket", "history", "3"], "");
     assert!(shown.contains("raised an alarm for INFN-T1, signed by /C=IT/O=Grid/CN=Anna Rossi"), "{shown}");
+}
+
+#[test]
+fn what_was_signed_once_acts_once() {
+    let people = People::new();
+    let site = "[site.INFN-T1]\nunit = \"TPM\"\nemergency = \"wake@infn-t1.example\"\n\
+                [[alarmer]]\nwho = \"/C=IT/O=Grid/CN=Anna Rossi\"\n";
+    desk(&people, &format!("default_unit = \"TPM\"\n[unit.TPM]\naddress = \"tpm@ggus.example\"\n{site}"));
+    let text = "TYPE: ALARM\r\nSITE: INFN-T1\r\n\r\nAll is down.";
+    let head = format!("{HEAD}Message-ID: <1@infn.example>\r\n");
+    let alarm = people.signed("anna", &head, text);
+    let wakes = |mail: &str| {
+        program(&people, &["ingest", "-"], mail);
+        let mails = sent(&people);
+        (mails.len(), mails.iter().filter(|mail| String::from_utf8_lossy(mail).contains("To: wake@")).count())
+    };
+    assert_eq!(wakes(&alarm), (3, 1), "the site, the unit, the receipt");
+    let replays = [
+        alarm.replace("<1@infn", "<2@infn"),
+        alarm.replace("Message-ID: <1@infn.example>\r\n", "").replace("CE down", "SE down"),
+        alarm.replace("From: Anna Rossi <anna@infn.example>", "From: eve@else.example"),
+        alarm.replace("CE down", "Re: [GGUS:1] CE down").replace("<1@infn", "<3@infn"),
+    ];
+    for replay in replays {
+        assert_ne!(replay, alarm);
+        assert_eq!(wakes(&replay), (0, 0), "{replay}");
+    }
+    assert_eq!(wakes(&people.signed("anna", &head, &text.replace("All", "More"))).1, 1, "another text");
 }

@@ -1,11 +1,13 @@
-//! S/MIME (RFC 8551): whether a mail as a whole is signed, and by whom. OpenSSL is named in this folder only.
+//! S/MIME (RFC 8551): whether a mail as a whole is signed, by whom and when. OpenSSL is named in this folder only.
 //!
 //! Signature, chain, purpose, dates and revocation are OpenSSL's to check. A signature covers the text, and neither author
-//! nor subject; one over a part of the mail counts for nothing. The desk reads the very text that is checked here
+//! nor subject; one over a part of the mail counts for nothing, and so does one that is old or undated: somebody may have
+//! kept the mail. The desk reads the very text that is checked here
 //! ([`opened`]), however the mail around it is built.
 
 mod authorities;
 mod certificate;
+mod signing;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -16,13 +18,14 @@ use jiff::{SignedDuration, Timestamp};
 use openssl::error::ErrorStack;
 use openssl::pkcs7::{Pkcs7, Pkcs7Flags};
 use openssl::stack::Stack;
-use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
+use openssl::x509::{X509, X509Ref};
 
 use crate::mail::authres::MethodResult;
-use crate::mail::parse::{header_fields, verbatim};
-use crate::mail::smime::{IDENTIFIER, METHOD, REASON, SUBJECT};
+use crate::mail::parse::{digest, header_fields, verbatim};
+use crate::mail::smime::{IDENTIFIER, METHOD, PRINT, REASON, SUBJECT};
 pub use authorities::Authorities;
+use signing::Signing;
 
 /// Largest mail whose signature is looked at.
 const LARGEST_MAIL: usize = 64 << 20;
@@ -36,13 +39,15 @@ const FRESH: SignedDuration = SignedDuration::from_mins(1);
 pub struct Verifier {
     folder: PathBuf,
     limit: Duration,
+    oldest_signature: SignedDuration,
     read: Mutex<Option<(Timestamp, Arc<Authorities>)>>,
 }
 
 impl Verifier {
-    /// `limit`: how long one mail may take.
-    pub fn new(folder: &Path, limit: SignedDuration) -> Arc<Self> {
-        Arc::new(Self { folder: folder.to_owned(), limit: limit.unsigned_abs(), read: Mutex::new(None) })
+    /// `limit`: how long one mail may take. `oldest_signature`: an older one proves nothing.
+    pub fn new(folder: &Path, limit: SignedDuration, oldest_signature: SignedDuration) -> Arc<Self> {
+        let (folder, limit) = (folder.to_owned(), limit.unsigned_abs());
+        Arc::new(Self { folder, limit, oldest_signature, read: Mutex::new(None) })
     }
 
     /// What a mail's signature is worth; nothing where the mail as a whole bears none.
@@ -70,9 +75,21 @@ impl Verifier {
         let detached = signed.detached.as_deref();
         let verified = none().and_then(|none| signed.data.verify(&none, &store, detached, None, Pkcs7Flags::empty()));
         verified.map_err(|error| fault(&error))?;
+        let print = self.print(&signed.data, &signer, now)?;
         let addresses = certificate::addresses(&signer).into_iter().map(|address| (IDENTIFIER.to_owned(), address));
         let subject = certificate::name(signer.subject_name()).map(|subject| (SUBJECT.to_owned(), subject));
-        Ok(addresses.chain(subject).collect())
+        Ok(addresses.chain(subject).chain([(PRINT.to_owned(), print)]).collect())
+    }
+
+    /// Digest of what was signed and by which key: the same in every mail that somebody makes of it. A signature itself
+    /// can be written in several ways.
+    fn print(&self, signature: &Pkcs7, signer: &X509Ref, now: Timestamp) -> Result<String, String> {
+        let signing = Signing::read(&signature.to_der().map_err(|error| fault(&error))?)?;
+        if now.duration_since(signing.at) > self.oldest_signature {
+            return Err(format!("it is of {}, older than proof.oldest_signature", signing.at.strftime("%Y-%m-%d")));
+        }
+        let key = signer.public_key().and_then(|key| key.public_key_to_der()).map_err(|error| fault(&error))?;
+        Ok(digest(&[signing.bytes, key].concat()).0)
     }
 
     fn authorities(&self, now: Timestamp) -> Result<Arc<Authorities>, String> {
