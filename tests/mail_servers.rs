@@ -145,7 +145,7 @@ fn a_stop_and_a_kill_lose_nothing_and_double_nothing() {
     }
     world.run();
     let tickets = |world: &World| world.json(&["ticket", "list", "--most", "1000"]).as_array().map_or(0, Vec::len);
-    until("all are tickets", || world.path("desk.sqlite").exists() && tickets(&world) == MAILS);
+    until("all are tickets", || world.has_store() && tickets(&world) == MAILS);
     // The outbox is full, since nobody takes mail: a polite stop, then kills while it drains.
     world.signal("-TERM");
     assert_eq!(world.json(&["outbox", "list", "--most", "1000"]).as_array().unwrap().len(), 2 * MAILS);

@@ -82,6 +82,11 @@ impl World {
         Command::new(PROGRAM).arg("--config").arg(self.path("gateway.toml")).args(arguments).output().unwrap()
     }
 
+    /// Whether the store is made and can be read: its file is there a moment before.
+    pub fn has_store(&self) -> bool {
+        self.command(&["ticket", "list"]).status.success()
+    }
+
     /// Output of a command of the program, as JSON.
     pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let done = self.command(&[arguments, &["--json"]].concat());
