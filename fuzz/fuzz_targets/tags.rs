@@ -2,6 +2,7 @@
 //! and nothing that a stranger writes passes for the desk's own.
 #![no_main]
 
+use ggus_gateway::desk::calendar::Calendar;
 use ggus_gateway::desk::policy::{Desk, Trust};
 use ggus_gateway::desk::tag::{self, Keys, Party, Tags};
 use ggus_gateway::desk::ticket::TicketId;
@@ -52,7 +53,7 @@ fn desk() -> Desk {
         subaddress: Some('+'),
         instance: "ggus-1".into(),
         language: Language::En,
-        time_zone: TimeZone::UTC,
+        calendar: Calendar::new(TimeZone::UTC),
         operators: Vec::new(),
         portals: Vec::new(),
         trusted_servers: Vec::new(),

@@ -236,6 +236,8 @@ impl Tags {
             return subject.to_owned();
         }
         let bare = self.strict.replace_all(&plain, " ");
+        // What stood around a tag may be one itself now; an ellipsis joins nothing.
+        let bare = self.strict.replace_all(&bare, "…");
         bare.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 }
@@ -265,6 +267,16 @@ mod tests {
 
     fn only(subject: &str) -> Vec<u64> {
         tags().read(subject).into_iter().map(|id| id.0).collect()
+    }
+
+    #[test]
+    fn tags_within_tags_leave_none() {
+        let tags = Tags::new("GGUS").unwrap();
+        for subject in ["Re: [GGUS[GGUS #1] #1] CE down", "[GGUS[GGUS[GGUS:1]:2]:3] x", "[[GGUS:1]GGUS:2]"] {
+            let bare = tags.cut_from(subject);
+            assert_eq!(tags.read(&bare), [].into(), "{bare}");
+            assert_eq!(tags.cut_from(&bare), bare);
+        }
     }
 
     #[test]
