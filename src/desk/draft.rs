@@ -12,7 +12,7 @@ use super::leg::{Leg, LegState};
 use super::notify;
 use super::policy::{Policy, UnitName};
 use super::probe;
-use super::ticket::{Status, Ticket};
+use super::ticket::{Solution, Status, Ticket};
 use super::timer;
 use super::trail::Reason;
 
@@ -131,6 +131,13 @@ impl<'a> Draft<'a> {
         if !text.is_empty() {
             self.fact(actor, Event::Commented { visibility, text: text.to_owned() });
         }
+    }
+
+    /// Ends the ticket with a text for the user. Whose part in it is over is for the caller to say.
+    pub fn end(&mut self, status: Status, solution: Solution) {
+        self.ticket.solution = Some(solution);
+        self.ticket.ended = Some(self.now);
+        self.status(status);
     }
 
     /// Ends the part of everybody who works on the ticket: the unit that has it knows its end by it, the others are told.

@@ -129,9 +129,7 @@ fn end(draft: &mut Draft<'_>, actor: &Actor, status: Status, text: &str) -> Resu
         return Err(format!("ticket {} needs a text for the user, write it after --text", draft.ticket.id));
     }
     let Actor::Operator(by) = actor else { return Ok(()) };
-    draft.ticket.solution = Some(Solution { short: None, text: text.to_owned(), by: by.clone(), at: draft.now });
-    draft.ticket.ended = Some(draft.now);
-    draft.status(status);
+    draft.end(status, Solution { short: None, text: text.to_owned(), by: by.clone(), at: draft.now });
     if let Some(unit) = draft.ticket.unit.clone() {
         draft.leg_state(&unit, LegState::Solved);
     }

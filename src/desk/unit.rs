@@ -247,9 +247,7 @@ pub fn unit_named(draft: &Draft<'_>, name: &str) -> Option<UnitName> {
 
 fn end(draft: &mut Draft<'_>, unit: &Unit, actor: &Actor, status: Status, text: String) {
     let short = draft.case.and_then(|case| case.form.fields.get(&Field::ShortSolution).cloned());
-    draft.ticket.solution = Some(Solution { short, text: text.clone(), by: unit.name.to_string(), at: draft.now });
-    draft.ticket.ended = Some(draft.now);
-    draft.status(status);
+    draft.end(status, Solution { short, text: text.clone(), by: unit.name.to_string(), at: draft.now });
     draft.leg_state(&unit.name, LegState::Solved);
     if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
         leg.owes_solution = false;

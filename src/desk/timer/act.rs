@@ -52,9 +52,7 @@ fn take(draft: &mut Draft<'_>, step: Step) {
 fn unanswered(draft: &mut Draft<'_>) {
     let text = "The user has not answered the question.".to_owned();
     let solution = Solution { short: None, text, by: draft.policy.desk.display_name.clone(), at: draft.now };
-    draft.ticket.solution = Some(solution);
-    draft.ticket.ended = Some(draft.now);
-    draft.status(Status::Unsolved);
+    draft.end(Status::Unsolved, solution);
     draft.end_legs();
     draft.fact(&Actor::Desk, Event::Unanswered);
 }
