@@ -84,10 +84,15 @@ fn mail(subject: &str) -> Vec<u8> {
     format!("From: anna@uni.example\r\nTo: gw@example.test\r\nSubject: {subject}\r\n\r\nhello\r\n").into_bytes()
 }
 
+/// A server shows a moved mail in its new folder before it is gone from the old one: both are waited for.
 async fn until_moved(dovecot: &Dovecot, count: usize) {
     let start = std::time::Instant::now();
-    while dovecot.mails("gw", "Processed").len() < count {
-        assert!(start.elapsed() < PATIENCE, "{} of {count} mails were moved", dovecot.mails("gw", "Processed").len());
+    loop {
+        let (left, moved) = (dovecot.mails("gw", "INBOX").len(), dovecot.mails("gw", "Processed").len());
+        if left == 0 && moved == count {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "{moved} of {count} mails were moved, {left} are left");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
