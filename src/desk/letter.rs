@@ -138,24 +138,31 @@ pub fn to_emergency(draft: &mut Draft<'_>, site: &str) -> Option<Outbound> {
     Some(mail)
 }
 
-/// To people of the desk's own side, about a ticket that needs somebody: it is no part of the ticket's thread.
-pub fn about_ticket(draft: &Draft<'_>, to: &[Address], text: &str) -> Vec<Outbound> {
+/// To people of the desk's own side, about a ticket that needs somebody: it is no part of the ticket's thread. Each has
+/// texts of their own.
+pub fn about_ticket(draft: &Draft<'_>, people: &[(Address, Vec<String>)]) -> Vec<Outbound> {
     let Ticket { id, subject, .. } = &draft.ticket;
-    let text = format!("{} {subject}\n\n{text}", draft.policy.desk.tags.write(*id));
-    notices(draft.policy, to, &text, &format!("ticket.{id}.{}", draft.now.as_microsecond()))
+    let tag = draft.policy.desk.tags.write(*id);
+    let key = format!("ticket.{id}.{}", draft.now.as_microsecond());
+    let mail = |(at, (to, texts)): (usize, &(Address, Vec<String>))| {
+        notice(draft.policy, at, to, &format!("{tag} {subject}\n\n{}", texts.join("\n")), &key)
+    };
+    people.iter().enumerate().map(mail).collect()
 }
 
 /// To the operators, about something that has no ticket; `key` makes its Message-ID.
 pub fn to_operators(policy: &Policy, text: &str, key: &str) -> Vec<Outbound> {
-    notices(policy, &policy.desk.operators, text, key)
+    let operators = policy.desk.operators.iter().enumerate();
+    operators.map(|(at, address)| notice(policy, at, address, text, key)).collect()
 }
 
-fn notices(policy: &Policy, to: &[Address], text: &str, key: &str) -> Vec<Outbound> {
+/// What one of several people is told; `at` tells their mails apart.
+fn notice(policy: &Policy, at: usize, to: &Address, text: &str, key: &str) -> Outbound {
     let desk = &policy.desk;
-    let mail = |(at, address): (usize, &Address)| Outbound {
+    Outbound {
         ticket: None,
         recipient: Recipient::Operator,
-        to: address.clone(),
+        to: to.clone(),
         to_name: None,
         template: Template::OperatorNotice,
         language: desk.language,
@@ -177,8 +184,7 @@ fn notices(policy: &Policy, to: &[Address], text: &str, key: &str) -> Vec<Outbou
         leave_out: Vec::new(),
         attachments: Vec::new(),
         parked: None,
-    };
-    to.iter().enumerate().map(mail).collect()
+    }
 }
 
 /// A mail that looks like a person's: real envelope sender, no marks, the helpdesk's own tag beside the desk's.

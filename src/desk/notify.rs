@@ -76,8 +76,7 @@ fn of_timers(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
         Event::FellDue { timer, step } => Some((*timer, *step)),
         _ => None,
     });
-    let Told { unit, triage, escalation, operators, submitter } =
-        tell::told(draft.policy, &draft.ticket, &steps.collect::<Vec<_>>());
+    let Told { unit, triage, people, submitter } = tell::told(draft.policy, &draft.ticket, &steps.collect::<Vec<_>>());
     if submitter {
         let question = draft.ticket.question.clone().unwrap_or_default();
         mails.extend(letter::to_submitter(draft, Template::ReplyReminder, &question, &Actor::Desk));
@@ -88,13 +87,7 @@ fn of_timers(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
     if !triage.is_empty() {
         tpm(draft, &triage.join("\n"), mails);
     }
-    let named = draft.ticket.unit.as_ref().and_then(|unit| draft.policy.units.get(unit)?.escalation.clone());
-    let on_duty = draft.policy.desk.operators.clone();
-    for (text, to) in [(escalation, named.map_or(on_duty.clone(), |one| vec![one])), (operators, on_duty)] {
-        if !text.is_empty() {
-            mails.extend(letter::about_ticket(draft, &to, &text.join("\n")));
-        }
-    }
+    mails.extend(letter::about_ticket(draft, &people));
 }
 
 /// The question was answered by nobody.

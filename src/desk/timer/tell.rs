@@ -6,17 +6,32 @@ use super::{Timer, limit};
 use crate::desk::calendar::Calendar;
 use crate::desk::policy::{Policy, Unit};
 use crate::desk::ticket::Ticket;
+use crate::mail::Address;
 
 /// Sentences for each who hears; nothing for those who don't.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     pub unit: Vec<String>,
     pub triage: Vec<String>,
-    /// For whom the unit's settings name, or for the operators.
-    pub escalation: Vec<String>,
-    pub operators: Vec<String>,
+    /// Operators, and whom the unit's settings name; each once.
+    pub people: Vec<(Address, Vec<String>)>,
     /// The submitter is reminded of the question.
     pub submitter: bool,
+}
+
+impl Told {
+    /// For people of the desk; where nobody is named, somebody must hear of it all the same.
+    fn people(&mut self, to: &[Address], text: &str) {
+        if to.is_empty() {
+            self.triage.push(text.to_owned());
+        }
+        for address in to {
+            match self.people.iter_mut().find(|(known, _)| known == address) {
+                Some((_, texts)) => texts.push(text.to_owned()),
+                None => self.people.push((address.clone(), vec![text.to_owned()])),
+            }
+        }
+    }
 }
 
 /// What is to be said of steps.
@@ -57,7 +72,10 @@ fn acknowledgement(policy: &Policy, ticket: &Ticket, unit: &Unit, step: usize, t
             told.unit.push(text);
             told.triage.push(silent);
         }
-        _ => told.escalation.push(silent),
+        _ => {
+            let to = unit.escalation.as_ref().map_or(&policy.desk.operators[..], std::slice::from_ref);
+            told.people(to, &silent);
+        }
     }
 }
 
@@ -82,7 +100,7 @@ fn operations(policy: &Policy, unit: &Unit, step: usize, told: &mut Told) {
         told.unit.push(of_unit);
     }
     if step > 1 {
-        told.operators.push(of_operators);
+        told.people(&policy.desk.operators, &of_operators);
     }
 }
 
