@@ -2,29 +2,12 @@
 
 mod servers;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ggus_gateway::source::{self, Counter, Health, Incoming, Mailroom, Receipt, SourceSettings, Stay};
+use ggus_gateway::source::{self, Health, Incoming, SourceSettings, Stay};
+use servers::door::run;
 use servers::dovecot::{Dovecot, NAME, OTHER_PASSWORD, token};
 use servers::{PATIENCE, script};
-use tokio::sync::watch;
-
-/// What came out of a source.
-#[derive(Default)]
-struct Seen {
-    mails: Vec<Incoming>,
-    healths: Vec<Health>,
-    /// The store can't take mail.
-    full: bool,
-}
-
-/// A source at work.
-struct Running {
-    seen: Arc<Mutex<Seen>>,
-    stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<()>,
-}
 
 fn settings(text: &str) -> SourceSettings {
     toml::from_str(&format!("[imap]\n{text}")).unwrap()
@@ -40,59 +23,18 @@ fn plain(dovecot: &Dovecot, rest: &str) -> SourceSettings {
 
 const PASSWORD: &str = "password = 'secret'\n";
 
-fn run(settings: SourceSettings, stay: Stay, full: bool) -> Running {
-    let (stop, stopped) = watch::channel(false);
-    let (mailroom, mut counter): (Mailroom, Counter) = Mailroom::new(stopped);
-    let seen = Arc::new(Mutex::new(Seen { full, ..Seen::default() }));
-    let desk = Arc::clone(&seen);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                Some(delivery) = counter.inbox.recv() => {
-                    let mut seen = desk.lock().unwrap();
-                    let receipt = if seen.full { Receipt::Later("disk full".to_owned()) } else { Receipt::Kept };
-                    let receipts = vec![receipt; delivery.mails.len()];
-                    seen.mails.extend(delivery.mails);
-                    let _ = delivery.receipts.send(receipts);
-                }
-                Some((_, health)) = counter.health.recv() => desk.lock().unwrap().healths.push(health),
-                else => return,
-            }
-        }
-    });
-    let task = tokio::spawn(async move { source::run("support", &settings, &mailroom, stay).await });
-    Running { seen, stop, task }
-}
-
-impl Running {
-    async fn until(&self, what: &str, so: impl Fn(&Seen) -> bool) {
-        let start = std::time::Instant::now();
-        while !so(&self.seen.lock().unwrap()) {
-            assert!(start.elapsed() < PATIENCE, "{what}: not so: {:?}", self.seen.lock().unwrap().healths.last());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn end(self) -> Vec<Incoming> {
-        let _ = self.stop.send(true);
-        self.task.await.unwrap();
-        std::mem::take(&mut self.seen.lock().unwrap().mails)
-    }
-}
-
 fn mail(subject: &str) -> Vec<u8> {
     format!("From: anna@uni.example\r\nTo: gw@example.test\r\nSubject: {subject}\r\n\r\nhello\r\n").into_bytes()
 }
 
-/// A server shows a moved mail in its new folder before it is gone from the old one: both are waited for.
 async fn until_moved(dovecot: &Dovecot, count: usize) {
+    until_in(dovecot, "Processed", count).await;
+}
+
+async fn until_in(dovecot: &Dovecot, folder: &str, count: usize) {
     let start = std::time::Instant::now();
-    loop {
-        let (left, moved) = (dovecot.mails("gw", "INBOX").len(), dovecot.mails("gw", "Processed").len());
-        if left == 0 && moved == count {
-            return;
-        }
-        assert!(start.elapsed() < PATIENCE, "{moved} of {count} mails were moved, {left} are left");
+    while dovecot.mails("gw", folder).len() != count {
+        assert!(start.elapsed() < PATIENCE, "{folder}: not {count} mails but {}", dovecot.mails("gw", folder).len());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -109,7 +51,8 @@ async fn mails_are_taken_once_and_moved_and_idle_wakes() {
     dovecot.put("gw", "b", &mail("second"));
     running.until("woken", |seen| seen.mails.len() == 71).await;
     until_moved(&dovecot, 71).await;
-    assert!(dovecot.mails("gw", "INBOX").is_empty());
+    // The server shows a moved mail in its new folder before it is gone from the old one.
+    until_in(&dovecot, "INBOX", 0).await;
     let mails = running.end().await;
     let identities: std::collections::BTreeSet<&str> = mails.iter().map(|mail| mail.identity.as_str()).collect();
     assert_eq!(identities.len(), 71);

@@ -4,6 +4,7 @@
 
 pub mod desk;
 pub mod dns;
+pub mod door;
 pub mod dovecot;
 pub mod postfix;
 pub mod script;
