@@ -72,6 +72,7 @@ fn some_things_are_named_in_one_place_only() {
         ("use der::", "proof/smime/signing.rs"),
         ("rusqlite", "store/"),
         ("async_imap", "source/imap/"),
+        ("smtp_proto", "source/lmtp/"),
         ("Timestamp::now()", "daemon/clock.rs"),
         ("lettre::transport", "relay/smtp/"),
         ("lettre::message", "render/"),

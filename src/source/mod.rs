@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod imap;
+pub mod lmtp;
 pub mod maildir;
 
 use std::path::{Path, PathBuf};
@@ -127,6 +128,8 @@ pub enum Stay {
 pub enum SourceSettings {
     /// A mailbox on an IMAP server.
     Imap(Box<imap::Settings>),
+    /// An MTA on this host hands mail over by LMTP.
+    Lmtp(lmtp::Settings),
     /// An MTA on this host delivers into a directory.
     Maildir(maildir::Settings),
 }
@@ -136,6 +139,7 @@ impl SourceSettings {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Imap(_) => "imap",
+            Self::Lmtp(_) => "lmtp",
             Self::Maildir(_) => "maildir",
         }
     }
@@ -144,6 +148,7 @@ impl SourceSettings {
     pub fn problems(&self) -> Vec<Problem> {
         match self {
             Self::Imap(settings) => settings.problems(),
+            Self::Lmtp(settings) => settings.problems(),
             Self::Maildir(settings) => settings.problems(),
         }
     }
@@ -152,6 +157,7 @@ impl SourceSettings {
     pub fn resolve(&mut self, at: &dyn Fn(&Path) -> PathBuf) {
         match self {
             Self::Imap(settings) => settings.resolve(at),
+            Self::Lmtp(settings) => settings.resolve(at),
             Self::Maildir(settings) => settings.path = at(&settings.path),
         }
     }
@@ -161,6 +167,7 @@ impl SourceSettings {
 pub async fn run(name: &str, settings: &SourceSettings, mailroom: &Mailroom, stay: Stay) {
     match settings {
         SourceSettings::Imap(settings) => imap::run(name, settings, mailroom, stay).await,
+        SourceSettings::Lmtp(settings) => lmtp::run(name, settings, mailroom, stay).await,
         SourceSettings::Maildir(settings) => maildir::run(name, settings, mailroom, stay).await,
     }
 }
@@ -169,6 +176,7 @@ pub async fn run(name: &str, settings: &SourceSettings, mailroom: &Mailroom, sta
 pub async fn probe(settings: &SourceSettings) -> Result<String, String> {
     match settings {
         SourceSettings::Imap(settings) => imap::probe(settings).await,
+        SourceSettings::Lmtp(settings) => lmtp::probe(settings).await,
         SourceSettings::Maildir(settings) => maildir::probe(settings).await,
     }
 }

@@ -24,11 +24,16 @@ impl Postfix {
     /// Delivers mail for example.test, with or without a `+detail`, to this Dovecot. `nobody@` is refused for good,
     /// `later@` for now.
     pub fn start(dovecot: &Dovecot) -> Self {
+        Self::before(&format!("inet:127.0.0.1:{}", dovecot.lmtp), dovecot.sasl)
+    }
+
+    /// Delivers it to whoever speaks LMTP there: `inet:HOST:PORT` or `unix:PATH`.
+    pub fn before(lmtp: &str, sasl: u16) -> Self {
         assert!(super::dovecot::is_root(), "Postfix's master needs root; run the tests as root");
         let folder = tempfile::tempdir().unwrap();
         certificate(&folder.path().join("tls"), NAME);
         let mut server = Self { folder, child: None, smtp: free_port(), submission: free_port(), smtps: free_port() };
-        server.configure(dovecot.lmtp, dovecot.sasl);
+        server.configure(lmtp, sasl);
         server.again();
         server
     }
@@ -63,7 +68,7 @@ impl Postfix {
         self.folder.path().join(name)
     }
 
-    fn configure(&self, lmtp: u16, sasl: u16) {
+    fn configure(&self, lmtp: &str, sasl: u16) {
         let base = self.folder.path();
         for part in ["etc", "spool", "data"] {
             std::fs::create_dir_all(base.join(part)).unwrap();
@@ -74,7 +79,7 @@ impl Postfix {
         let main = format!(
             "compatibility_level = 3.6\nmyhostname = mx.example.test\nmydomain = example.test\nmyorigin = example.test\n\
              mydestination =\nlocal_transport = error:none\nvirtual_mailbox_domains = example.test\n\
-             virtual_transport = lmtp:inet:127.0.0.1:{lmtp}\nrecipient_delimiter = +\ndefault_transport = error:not here\n\
+             virtual_transport = lmtp:{lmtp}\nrecipient_delimiter = +\ndefault_transport = error:not here\n\
              mynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\n\
              alias_database =\ndisable_dns_lookups = yes\nsmtp_host_lookup = native\nbiff = no\n\
              append_dot_mydomain = no\nqueue_directory = {base}/spool\ndata_directory = {base}/data\n\
