@@ -1,9 +1,9 @@
 //! What the desk composes, its own reader reads: the same subject with the tag, the same text, the same attachments.
 
-use ggus_gateway::desk::calendar::Calendar;
+use ggus_gateway::config::sample;
 use ggus_gateway::desk::decision::{Automatic, Outbound, Recipient, Template, Words};
-use ggus_gateway::desk::policy::{Desk, Trust};
-use ggus_gateway::desk::tag::{Keys, Tags};
+use ggus_gateway::desk::policy::Desk;
+use ggus_gateway::desk::tag::Tags;
 use ggus_gateway::desk::ticket::TicketId;
 use ggus_gateway::mail::block::write_lines;
 use ggus_gateway::mail::control::controls;
@@ -13,29 +13,10 @@ use ggus_gateway::mail::parse::{ReadLimits, parse};
 use ggus_gateway::mail::reply::cut;
 use ggus_gateway::mail::{Address, Attachment, Mail, MessageId};
 use ggus_gateway::render::{Templates, compose};
-use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 fn desk() -> Desk {
-    Desk {
-        name: "GGUS".into(),
-        display_name: "GGUS Support".into(),
-        address: Address::parse("support@ggus.example").unwrap(),
-        aliases: Vec::new(),
-        subaddress: Some('+'),
-        instance: "ggus-1".into(),
-        language: Language::En,
-        calendar: Calendar::new(TimeZone::UTC),
-        operators: Vec::new(),
-        portals: Vec::new(),
-        trusted_servers: Vec::new(),
-        submitter_trust: Trust::Address,
-        vos: Vec::new(),
-        problem_types: Vec::new(),
-        tags: Tags::new("GGUS").unwrap(),
-        keys: Keys::new(vec![vec![7; 32]]).unwrap(),
-        read_limits: ReadLimits::default(),
-    }
+    sample::loaded().unwrap().policy.desk
 }
 
 fn outbound(to: &str, to_name: Option<&str>, subject: &str, attachments: Vec<Attachment>) -> Outbound {
@@ -85,7 +66,7 @@ fn every_header_is_read_back() {
     assert_eq!(mail.references.len(), 2);
     assert_eq!(mail.date, Some("2026-11-23T14:05:00Z".parse().unwrap()));
     assert_eq!(mail.header("X-GGUS-Ticket"), Some("57890"));
-    assert_eq!(mail.header("X-GGUS-Loop"), Some("ggus-1"));
+    assert_eq!(mail.header("X-GGUS-Loop"), Some("ggus.example"));
     assert_eq!(mail.header("Auto-Submitted"), Some("auto-generated"));
     assert_eq!(mail.faults, []);
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::secret;
+use super::{Loaded, Problems, secret};
 
 /// The sample files by name.
 pub const FILES: [(&str, &str); 2] = [
@@ -13,6 +13,12 @@ pub const FILES: [(&str, &str); 2] = [
 
 /// Where the samples have the store, seen from them.
 const VAR: &str = "../var";
+
+/// What the samples say, for tests and fuzzers that need a desk: no file is read, and the secret is none.
+pub fn loaded() -> Result<Loaded, Problems> {
+    let [(_, gateway), (_, routing)] = FILES;
+    super::from_texts(gateway, routing, &[7; 32])
+}
 
 /// What `init` did with one file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -235,9 +235,8 @@ fn boundary(outbound: &Outbound, body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desk::calendar::Calendar;
+    use crate::config::sample;
     use crate::desk::decision::{Recipient, Template, Words};
-    use crate::desk::tag::{Keys, Tags};
     use crate::desk::ticket::TicketId;
     use crate::mail::Address;
     use crate::mail::language::Language;
@@ -251,25 +250,7 @@ mod tests {
     }
 
     fn desk() -> Desk {
-        Desk {
-            name: "GGUS".into(),
-            display_name: "GGUS Support".into(),
-            address: address("support@ggus.example"),
-            aliases: Vec::new(),
-            subaddress: Some('+'),
-            instance: "ggus-1".into(),
-            language: Language::En,
-            calendar: Calendar::new(TimeZone::UTC),
-            operators: Vec::new(),
-            portals: Vec::new(),
-            trusted_servers: Vec::new(),
-            submitter_trust: Default::default(),
-            vos: Vec::new(),
-            problem_types: Vec::new(),
-            tags: Tags::new("GGUS").unwrap(),
-            keys: Keys::new(vec![vec![7; 32]]).unwrap(),
-            read_limits: Default::default(),
-        }
+        sample::loaded().unwrap().policy.desk
     }
 
     fn dispatch() -> Outbound {
@@ -317,7 +298,7 @@ mod tests {
             To: ROC_Italy <grid-support@infn.example>\r\n\
             Subject: [GGUS:57890] [rt.infn.example #4711] CE down\r\n\
             Message-ID: <57890.3.abc@ggus.example>\r\n\
-            X-GGUS-Loop: ggus-1\r\n\
+            X-GGUS-Loop: ggus.example\r\n\
             Reply-To: GGUS Support <support+57890.token@ggus.example>\r\n\
             X-GGUS-Ticket: 57890\r\n\
             MIME-Version: 1.0\r\n\
