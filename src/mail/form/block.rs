@@ -48,6 +48,19 @@ pub(in crate::mail) fn is_machine_name(name: &str) -> bool {
     prefixed || !name.chars().any(char::is_lowercase)
 }
 
+/// Fences the lines of fields as machines write them, with their wrapped values. Whatever a stranger's value reads like, it
+/// introduces no quote and is no footer.
+pub(in crate::mail) fn fence_fields(lines: &mut [Line]) {
+    let mut open = false;
+    for line in lines {
+        open = match key_line(line) {
+            Some((name, _)) => is_machine_name(name) && names::field_named(name).is_some(),
+            None => open && !line.is_blank() && is_wrapped(line),
+        };
+        line.fenced |= open;
+    }
+}
+
 /// Takes the machine block off the end of a text.
 pub(super) fn take_end_block(text: &str) -> Option<Found> {
     let lines = lines::lines(text);

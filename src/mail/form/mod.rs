@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::message::{Attachment, Mail};
 use super::{lines, reply};
 
-pub(super) use block::{is_machine_name, key_line};
+pub(super) use block::{fence_fields, is_machine_name, key_line};
 pub use names::{field_named, is_absent, normalise, priority_named, status_named, type_named};
 pub(crate) use names::{fold, table};
 pub use subject::bare_subject;

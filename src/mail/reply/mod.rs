@@ -9,7 +9,7 @@ mod thanks;
 
 pub use thanks::only_thanks;
 
-use super::form::ticket_lines;
+use super::form::{fence_fields, ticket_lines};
 use super::lines::{self, Line};
 use marks::Mark;
 
@@ -29,7 +29,8 @@ pub struct Cut {
 /// A quote with words before and after it stays where it is, since the words may answer it; so do several quotes with
 /// words between them. A mail of nothing but quotes has no newest text.
 pub fn cut(text: &str) -> Cut {
-    let lines = lines_of(text);
+    let mut lines = lines_of(text);
+    fence_fields(&mut lines);
     let plan = Plan::new(&lines);
     if plan.end == End::Forwarded {
         return Cut { newest: lines::join(lines.iter().map(|line| line.text)), ..Cut::default() };
@@ -387,6 +388,29 @@ mod tests {
         for text in ["a\n```\n-- \n> x\n```", "<Ticket>\n<GHD_Description>a\n-- \n> b\n</GHD_Description>\n</Ticket>"] {
             assert_eq!(newest(text), text.replace("-- \n", "--\n"));
         }
+    }
+
+    #[test]
+    fn no_value_in_a_block_ends_the_text() {
+        let values = [
+            "On 3 Mar 2009, Anna <a@x.example> wrote:",
+            "Anna <a@x.example> wrote:",
+            "type your reply above",
+            "the mailing list",
+            "This is confidential. If you are not the intended recipient, delete it.",
+            "iPhoneから送信",
+            "the queue of the computing element at the site is full since this morning\n  On 3 Mar 2009 Anna wrote --",
+        ];
+        for value in values {
+            let rule = "=".repeat(40);
+            let block = format!("{rule}\n\nTICKET: 1\nSUBJECT: {value}\nCONCERNED VO: ops");
+            for text in [format!("Help.\n{block}"), format!("Help.\n{block}\nSUBJECT: {value}")] {
+                assert_eq!(newest(&format!("{text}\n\n-- \nAnna")), text);
+                assert_eq!(newest(&format!("{text}\n\nOn 3 Mar 2009, Anna wrote:\n> x")), text);
+            }
+        }
+        let outlook = "From: Anna\nSent: today\nTo: Ben\nSubject: x\n\nold";
+        assert_eq!(newest(&format!("VO: ops\n{outlook}")), "VO: ops", "no machine wrote that");
     }
 
     #[test]

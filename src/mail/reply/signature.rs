@@ -97,7 +97,7 @@ fn list_footer(lines: &[Line]) -> usize {
     };
     let rule = (from..lines.len()).find(|&at| is_rule(&lines[at]) && !lines[at].fenced);
     match rule {
-        Some(at) if lines[at..].iter().any(|line| LIST.is_match(line.text)) => filled_end(&lines[..at]),
+        Some(at) if lines[at..].iter().any(|line| !line.fenced && LIST.is_match(line.text)) => filled_end(&lines[..at]),
         _ => lines.len(),
     }
 }
@@ -112,9 +112,9 @@ fn disclaimer(lines: &[Line]) -> usize {
     let mut end = filled_end(lines);
     let mut cut = lines.len();
     for _ in 0..DISCLAIMER_PARAGRAPHS {
-        let start = lines[..end].iter().rposition(Line::is_blank).map_or(0, |at| at + 1);
+        let start = lines[..end].iter().rposition(|line| line.is_blank() || line.fenced).map_or(0, |at| at + 1);
         let size: usize = lines[start..end].iter().map(|line| line.text.len() + 1).sum();
-        if size > LONGEST_DISCLAIMER || lines[start..end].iter().any(|line| line.fenced) {
+        if start == end || size > LONGEST_DISCLAIMER {
             break;
         }
         let paragraph: Vec<&str> = lines[start..end].iter().map(|line| line.bare()).collect();
