@@ -350,6 +350,45 @@ fn a_pipe_keeps_its_mail_while_the_store_is_busy() {
     assert_eq!(code(&desk.run_with(&["ingest", "-"], &MAIL.replace("<1@", "<2@"))), 0);
 }
 
+/// With its output and its complaints to files of the test's choice.
+fn piped(desk: &Desk, arguments: &[&str], mail: &str, output: &str, complaints: &str) -> i32 {
+    let open = |path: &str| std::fs::File::options().write(true).open(path).unwrap();
+    let program = Command::new(PROGRAM)
+        .args(["--config", desk.path("config/gateway.toml").to_str().unwrap()])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(open(output))
+        .stderr(open(complaints))
+        .spawn();
+    let mut program = program.unwrap();
+    let _ = program.stdin.take().unwrap().write_all(mail.as_bytes());
+    program.wait().unwrap().code().unwrap()
+}
+
+#[test]
+fn a_pipe_keeps_its_mail_whatever_is_wrong_here() {
+    let desk = Desk::new();
+    let (gateway, pipe) = (desk.path("config/gateway.toml"), ["ingest", "-"]);
+    let sound = std::fs::read_to_string(&gateway).unwrap();
+    for wrong in [sound.replace("[desk]", "[desc]"), sound.replace("../var/desk", "../no/such/desk")] {
+        std::fs::write(&gateway, wrong).unwrap();
+        let done = desk.run_with(&pipe, MAIL);
+        assert!(code(&done) == 75 && !said(&done).is_empty(), "{done:?}");
+        // The terminal or the disk that complaints go to may fail as well.
+        assert_eq!(piped(&desk, &pipe, MAIL, "/dev/null", "/dev/full"), 75);
+    }
+    std::fs::remove_file(&gateway).unwrap();
+    assert_eq!(code(&desk.run_with(&pipe, MAIL)), 75);
+    std::fs::write(&gateway, sound).unwrap();
+    let mistyped = desk.run_with(&["ingest", "--jsno", "-"], MAIL);
+    assert!(code(&mistyped) == 75 && said(&mistyped).contains("--jsno"), "{mistyped:?}");
+    assert_eq!(code(&desk.run(&["ingest", "--help", "-"])), 0);
+    assert!(!desk.path("var/desk.sqlite").exists(), "nothing was taken");
+    // A mail that is kept is not sent back, even if that can't be told.
+    assert_eq!(piped(&desk, &pipe, MAIL, "/dev/full", "/dev/full"), 0);
+    assert_eq!(desk.json(&["ticket", "list", "--json"], "").as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn exit_codes_are_those_of_sysexits() {
     let desk = Desk::new();
@@ -435,10 +474,18 @@ fn automatic_mail_over_a_limit_waits_for_a_person() {
     assert!(told.contains("2 mails held back, the last until a person releases it"), "{told}");
     assert_eq!(desk.json(&["ticket", "list", "--json"], "").as_array().unwrap().len(), 3, "no problem is lost");
     let (first, second) = (waiting[0]["id"].to_string(), waiting[1]["id"].to_string());
+    // Newest first: the second of those that wait is of ticket 2.
+    desk.run(&["ticket", "solve", "2", "--text", "It works."]);
+    desk.run(&["ticket", "close", "2"]);
+    let kept = said(&desk.run(&["ticket", "redact", "2"]));
+    let told = format!(
+        "mail {second} of ticket 2 waits until a person releases it; `outbox retry` or `outbox drop` it first\n"
+    );
+    assert_eq!(kept, told);
     assert_eq!(code(&desk.run(&["outbox", "retry", &first])), 0);
     assert_eq!(code(&desk.run(&["outbox", "drop", &second])), 0);
     desk.run(&["run", "--once"]);
-    assert_eq!(sent("anna@uni.example"), 2);
+    assert_eq!(sent("anna@uni.example"), 3, "the one released, and the solution");
 }
 
 /// Where the recipient of mail `id` of the outbox answers to.

@@ -133,6 +133,35 @@ fn a_login_that_is_rejected_is_told_everywhere() {
 }
 
 #[test]
+fn a_pipe_of_postfix_keeps_its_mail_while_the_configuration_is_wrong() {
+    let world = World::build();
+    // For pipe(8), which runs nothing as root: a desk of its own that a user without rights can use.
+    let desk = tempfile::tempdir().unwrap();
+    let path = |name: &str| desk.path().join(name);
+    std::fs::copy(PROGRAM, path("gateway")).unwrap();
+    let program = Command::new(path("gateway")).arg("init").arg(path("config")).status();
+    assert!(program.unwrap().success());
+    let owned = Command::new("chown").args(["-R", "nobody"]).arg(desk.path()).status();
+    assert!(owned.unwrap().success());
+    let gateway = path("config/gateway.toml");
+    let sound = std::fs::read_to_string(&gateway).unwrap();
+    std::fs::write(&gateway, sound.replace("[desk]", "[desc]")).unwrap();
+    let command = format!("{} --config {} ingest -", path("gateway").display(), gateway.display());
+    world.postfix.pipe("desk@example.test", &command);
+    let mail = "From: Anna <anna@example.test>\nTo: desk@example.test\nSubject: CE down\nMessage-ID: <1@anna.test>\n\nSITE: INFN-T1\n";
+    world.send("anna@example.test", "desk@example.test", mail);
+    let log = || std::fs::read_to_string(world.postfix.path("maillog")).unwrap_or_default();
+    until("the mail is put off", || log().contains("status=deferred (temporary failure"));
+    std::fs::write(&gateway, sound).unwrap();
+    world.postfix.flush();
+    until("the mail is taken", || log().contains("status=sent (delivered via piped service"));
+    let tickets =
+        Command::new(path("gateway")).arg("--config").arg(&gateway).args(["ticket", "list"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&tickets.stdout).contains("CE down"), "{tickets:?}");
+    assert!(!log().contains("status=bounced") && world.dovecot.mails("anna", "INBOX").is_empty(), "{}", log());
+}
+
+#[test]
 fn a_stop_and_a_kill_lose_nothing_and_double_nothing() {
     const MAILS: usize = 30;
     let mut world = World::build();

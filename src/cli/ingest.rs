@@ -20,8 +20,9 @@ const BATCH: usize = 64;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "In a pipe, exit code 75 means that the mail was not kept and should come again. For a mail server:\n\n    \
-    support: \"|/usr/bin/ggus-gateway --config /etc/ggus/gateway.toml ingest -\"\n\n\
+    after_help = "In a pipe, exit code 75 means that the mail was not kept and should come again: whatever is wrong with the \
+    configuration, the store or the machine, the mail server keeps the mail. For a mail server:\n\n    \
+    support: \"|/usr/bin/ggus-gateway --config /etc/ggus-gateway/gateway.toml ingest -\"\n\n\
     A mail that was taken before is known by its content and not taken twice."
 )]
 pub struct Args {
@@ -39,9 +40,27 @@ struct Tally {
     taken: u64,
     duplicates: u64,
     unreadable: u64,
+    /// Why what was done could not be told.
+    untold: Option<Failure>,
 }
 
+/// What is wrong on our side is no fault of a mail that comes by a pipe: its sender would hear of it, and we would not
+/// have the mail.
 pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
+    let is_pipe = args.paths.iter().any(|path| path == Path::new("-"));
+    let done = take_all(config, args);
+    if !is_pipe {
+        return done?.code();
+    }
+    match done {
+        Ok(tally) if tally.unreadable > 0 => Err(Failure::Later("not everything could be read; try again".to_owned())),
+        // They are kept, whether that could be told or not.
+        Ok(tally) => Tally { untold: None, ..tally }.code(),
+        Err(ours) => Err(keep(ours)),
+    }
+}
+
+fn take_all(config: &Path, args: &Args) -> Result<Tally, Failure> {
     let (loaded, templates) = load(config)?;
     let mut store = open_store(&loaded).map_err(keep)?;
     let rules = Rules { policy: &loaded.policy, templates: &templates };
@@ -69,14 +88,18 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
             tally.taken, tally.duplicates, tally.unreadable
         );
     }
-    let nothing = tally.taken + tally.duplicates == 0;
-    Ok(match (tally.unreadable, nothing) {
-        (0, false) => ExitCode::SUCCESS,
-        (0, true) => {
-            return Err(Failure::Data("there was no mail in it; name a mail, an mbox or a Maildir".to_owned()));
+    Ok(tally)
+}
+
+impl Tally {
+    fn code(self) -> Result<ExitCode, Failure> {
+        match self.untold {
+            Some(untold) => Err(untold),
+            None if self.unreadable > 0 => Ok(ExitCode::from(65)),
+            None if self.taken + self.duplicates > 0 => Ok(ExitCode::SUCCESS),
+            None => Err(Failure::Data("there was no mail in it; name a mail, an mbox or a Maildir".to_owned())),
         }
-        _ => ExitCode::from(65),
-    })
+    }
 }
 
 fn take(
@@ -94,7 +117,8 @@ fn take(
     for (found, outcome) in waiting.drain(..).zip(&outcomes) {
         let counter = if outcome.duplicate { &mut tally.duplicates } else { &mut tally.taken };
         *counter += 1;
-        bar.suspend(|| print(&line(&found, outcome, json)))?;
+        let told = bar.suspend(|| print(&line(&found, outcome, json)));
+        tally.untold = tally.untold.take().or(told.err());
         bar.inc(1);
     }
     Ok(())

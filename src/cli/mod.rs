@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand. It prints for people, and with `--json` for programs; it decides nothing.
 //!
 //! Exit codes: 0 done, 1 refused or not found, 2 usage, and of sysexits.h 65 (bad data), 75 (try again), 78 (configuration).
+//! As a pipe (`ingest -`) it ends in 75 whatever is wrong on our side, wrong arguments and settings included: by any other
+//! code a mail server takes the mail for undeliverable and sends it back.
 
 mod announce;
 mod backup;
@@ -21,6 +23,8 @@ mod table;
 mod ticket;
 mod unit;
 
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -118,7 +122,7 @@ impl Failure {
         match self {
             Self::Refused(_) | Self::Output(_) => ExitCode::from(1),
             Self::Data(_) => ExitCode::from(65),
-            Self::Later(_) => ExitCode::from(75),
+            Self::Later(_) => ExitCode::from(TRY_AGAIN),
             Self::Config(_) => ExitCode::from(78),
         }
     }
@@ -149,10 +153,33 @@ impl From<Problems> for Failure {
     }
 }
 
+/// A mail server keeps a mail that was piped to a program which ended like this (EX_TEMPFAIL).
+const TRY_AGAIN: u8 = 75;
+/// What Rust makes of a panic.
+const PANICKED: u8 = 101;
+
 /// Parses the arguments and does what they ask.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    match dispatch(&cli) {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let is_pipe = is_pipe(&arguments);
+    let done = catch_unwind(AssertUnwindSafe(|| match Cli::try_parse_from(&arguments) {
+        Ok(cli) => run(&cli),
+        Err(asked) if asked.exit_code() != 0 && is_pipe => {
+            eprintln!("{asked}");
+            ExitCode::from(TRY_AGAIN)
+        }
+        Err(asked) => asked.exit(),
+    }));
+    done.unwrap_or(ExitCode::from(if is_pipe { TRY_AGAIN } else { PANICKED }))
+}
+
+/// Whether mail comes in by standard input, as far as arguments tell that may be wrong.
+fn is_pipe(arguments: &[OsString]) -> bool {
+    arguments.iter().skip_while(|one| *one != "ingest").any(|one| one == "-")
+}
+
+fn run(cli: &Cli) -> ExitCode {
+    match dispatch(cli) {
         Ok(code) => code,
         // `ggus-gateway ticket list | head` is no error.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

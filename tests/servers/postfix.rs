@@ -58,10 +58,29 @@ impl Postfix {
         let access = sender
             .map(|sender| format!("check_sender_access inline:{{ {{ {sender} = {later} }}, {{ <> = {later} }} }}"));
         let line = format!("smtpd_sender_restrictions = {}", access.unwrap_or_default());
-        for (program, arguments) in [("postconf", ["-e", &line].as_slice()), ("postfix", &["reload"])] {
-            let done = Command::new(program).arg("-c").arg(self.path("etc")).args(arguments).output().unwrap();
-            assert!(done.status.success(), "{program} {arguments:?}: {done:?}");
-        }
+        self.configured("postconf", &["-e", &line]);
+        self.configured("postfix", &["reload"]);
+    }
+
+    /// Hands mail for an address to a command, by pipe(8), as an ordinary user.
+    pub fn pipe(&self, address: &str, command: &str) {
+        let master = self.path("etc/master.cf");
+        let services = std::fs::read_to_string(&master).unwrap();
+        let pipe = format!("piped unix - n n - - pipe\n  flags=R user=nobody argv={command}\n");
+        std::fs::write(&master, services + &pipe).unwrap();
+        let line = format!("transport_maps = inline:{{ {{ {address} = piped: }} }}");
+        self.configured("postconf", &["-e", &line]);
+        self.configured("postfix", &["reload"]);
+    }
+
+    /// Tries all that waits in the queue now.
+    pub fn flush(&self) {
+        self.configured("postqueue", &["-f"]);
+    }
+
+    fn configured(&self, program: &str, arguments: &[&str]) {
+        let done = Command::new(program).arg("-c").arg(self.path("etc")).args(arguments).output().unwrap();
+        assert!(done.status.success(), "{program} {arguments:?}: {done:?}");
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
