@@ -477,6 +477,7 @@ fn automatic_mail_over_a_limit_waits_for_a_person() {
     // Newest first: the second of those that wait is of ticket 2.
     desk.run(&["ticket", "solve", "2", "--text", "It works."]);
     desk.run(&["ticket", "close", "2"]);
+    desk.run(&["run", "--once"]);
     let kept = said(&desk.run(&["ticket", "redact", "2"]));
     let told = format!(
         "mail {second} of ticket 2 waits until a person releases it; `outbox retry` or `outbox drop` it first\n"

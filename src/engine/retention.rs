@@ -10,7 +10,7 @@ use crate::desk::policy::Policy;
 use crate::desk::redact;
 use crate::desk::retention::Retention;
 use crate::desk::ticket::{Ticket, TicketId};
-use crate::store::{Batch, Redaction, Store, StoreError};
+use crate::store::{Batch, Redaction, Store, StoreError, Unfinished};
 
 /// Tickets, and mails, in one transaction.
 const AT_ONCE: usize = 500;
@@ -118,18 +118,21 @@ fn redact_one(
     if let Some(why) = redact::refusal(policy, ticket, now) {
         return Ok(Err(why));
     }
-    let (letters, mails) = batch.unfinished(ticket.id)?;
-    if let Some(letter) = letters.first() {
-        return Ok(Err(format!(
-            "mail {letter} of ticket {} has still to go out; wait, or `outbox drop` it",
-            ticket.id
-        )));
-    }
-    if let Some(mail) = mails.first() {
-        let what = format!("mail {mail} in quarantine names ticket {}", ticket.id);
-        return Ok(Err(format!("{what}; `quarantine retry` or `quarantine drop` it first")));
-    }
-    batch.redact(&redact::ticket(ticket, now), by, reason, now).map(Ok)
+    let Unfinished { letters, parked, mails } = batch.unfinished(ticket.id)?;
+    let id = ticket.id;
+    let why = match (letters.first(), parked.first(), mails.first()) {
+        (Some(letter), ..) => format!("mail {letter} of ticket {id} has still to go out; wait, or `outbox drop` it"),
+        (_, Some(letter), _) => {
+            format!(
+                "mail {letter} of ticket {id} waits until a person releases it; `outbox retry` or `outbox drop` it first"
+            )
+        }
+        (.., Some(mail)) => {
+            format!("mail {mail} in quarantine names ticket {id}; `quarantine retry` or `quarantine drop` it first")
+        }
+        _ => return batch.redact(&redact::ticket(ticket, now), by, reason, now).map(Ok),
+    };
+    Ok(Err(why))
 }
 
 /// Does the work, and undoes it again unless it is to be kept.

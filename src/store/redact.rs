@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::batch::Batch;
 use super::cells::{self, execute, micros, own_id, sql_count, to_json};
 use super::error::Fault;
+use super::outbox::UNTIL_RELEASED;
 use super::record::put_ticket;
 use super::rows::{MailNumber, OutboxId};
 use super::{Store, StoreError, sql};
@@ -37,15 +38,28 @@ pub struct Stale {
     pub letters: Vec<OutboxId>,
 }
 
+/// What keeps a ticket from being redacted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Mails of ours that have still to go out.
+    pub letters: Vec<OutboxId>,
+    /// Those that wait until a person releases them.
+    pub parked: Vec<OutboxId>,
+    /// Mails in quarantine that name the ticket and wait for a person.
+    pub mails: Vec<MailNumber>,
+}
+
 impl Batch<'_> {
-    /// Mails of ours that have still to go out in a ticket, and mails in quarantine that name it and wait for a person.
-    pub fn unfinished(&mut self, id: TicketId) -> Result<(Vec<OutboxId>, Vec<MailNumber>), StoreError> {
+    /// What is still to be done about a ticket.
+    pub fn unfinished(&mut self, id: TicketId) -> Result<Unfinished, StoreError> {
         self.call(|conn| {
             let id = own_id("ticket", id.0)?;
-            Ok((
-                cells::rows(conn, sql::LETTERS_UNDER_WAY, [id], |row| row.number("id").map(OutboxId))?,
-                cells::rows(conn, sql::QUARANTINE_WAITS, [id], |row| row.number("mail").map(MailNumber))?,
-            ))
+            let key = [id, micros(UNTIL_RELEASED)];
+            Ok(Unfinished {
+                letters: cells::rows(conn, sql::LETTERS_UNDER_WAY, key, |row| row.number("id").map(OutboxId))?,
+                parked: cells::rows(conn, sql::LETTERS_PARKED, key, |row| row.number("id").map(OutboxId))?,
+                mails: cells::rows(conn, sql::QUARANTINE_WAITS, [id], |row| row.number("mail").map(MailNumber))?,
+            })
         })
     }
 

@@ -136,7 +136,8 @@ statements! {
                   SET state = excluded.state, text = excluded.text, at = excluded.at";
 
     // A redaction.
-    LETTERS_UNDER_WAY = "SELECT id FROM outbox WHERE ticket = ?1 AND state IN ('ready', 'leased')";
+    LETTERS_UNDER_WAY = "SELECT id FROM outbox WHERE ticket = ?1 AND state IN ('ready', 'leased') AND due < ?2";
+    LETTERS_PARKED = "SELECT id FROM outbox WHERE ticket = ?1 AND state = 'ready' AND due >= ?2";
     QUARANTINE_WAITS = concat!("SELECT mail FROM quarantine q WHERE resolved IS NULL AND ", names_ticket!());
     MAILS_TO_REDACT = concat!(
         "SELECT id FROM mail WHERE ticket = ?1 UNION SELECT mail FROM quarantine q WHERE ",
