@@ -13,8 +13,8 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use servers::desk::{PROGRAM, World, header};
 use servers::{PATIENCE, until};
@@ -278,6 +278,10 @@ fn a_newer_gateways_store_is_left_alone() {
     assert!(fs::read(&store).unwrap() == before && inbox(&world) == 1);
 }
 
+fn time(value: &serde_json::Value) -> Timestamp {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{value} is no time"))
+}
+
 /// An SMTP server that takes every mail: the first after a word of the test. Tells each.
 fn slow_server() -> (u16, Receiver<()>, Sender<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -313,12 +317,14 @@ fn an_answer_that_could_not_be_kept_makes_no_mail_go_out_again() {
     world.run();
     send(&world, 1, "");
     mails.recv_timeout(PATIENCE).unwrap();
+    let lease_ends =
+        world.json(&["outbox", "list"]).as_array().unwrap().iter().map(|row| time(&row["due"])).max().unwrap();
     let (store, away) = (world.path("desk.sqlite"), world.path("away.sqlite"));
     fs::rename(&store, &away).unwrap();
     drop(word);
     mails.recv_timeout(PATIENCE).unwrap();
-    // The lease is over by then, and it would go out again.
-    std::thread::sleep(Duration::from_secs(3));
+    // By the store, both would go out again from here on.
+    until("the leases are over", || Timestamp::now() > lease_ends);
     fs::rename(&away, &store).unwrap();
     until("both are sent", || world.json(&["status"])["counts"]["outbox"]["sent"]["count"] == 2);
     assert!(mails.try_recv().is_err(), "a third mail went out");
