@@ -135,12 +135,43 @@ fn a_revocation_list_counts_where_there_is_one() {
     // The list is good for a shorter time than these certificates.
     people.revoke(&["ben"], 2);
     assert_eq!(fault(by("anna", days(3))), "CRL has expired");
-    fs::write(people.path("trusted/grid.r0"), "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n").unwrap();
+}
+
+#[test]
+fn a_revocation_list_that_cannot_be_read_counts_against_all_who_may_be_on_it() {
+    let people = People::new();
+    people.authority("second", "/C=DE/O=Grid/CN=Second CA");
+    fs::copy(people.path("second.pem"), people.trusted().join("second.pem")).unwrap();
+    people.person("carl", "second", "/C=DE/O=Grid/CN=Carl", "extendedKeyUsage = emailProtection\n");
+    let by = |name: &str| signature(&people, &people.signed(name, HEAD, TEXT));
+    let counts = || (by("anna").signer().is_some(), by("carl").signer().is_some());
+    assert_eq!(counts(), (true, true));
+    people.revoke(&["ben"], 10);
+    let list = people.path("trusted/grid.r0");
+    let good = fs::read_to_string(&list).unwrap();
+    let (half, begin) = (&good[..good.len() / 2], "-----BEGIN X509 CRL-----");
+    // Cut off by a full disk, empty, in another form, one good and one broken, a link to nothing.
+    for broken in [half.to_owned(), String::new(), "0\u{82}".to_owned(), format!("{good}{begin}\nMIIB\n")] {
+        fs::write(&list, broken).unwrap();
+        assert_eq!(counts(), (false, true));
+    }
+    assert_eq!(fault(by("anna")), "a revocation list of its authority can't be read");
+    fs::remove_file(&list).unwrap();
+    std::os::unix::fs::symlink("/no/such/file", &list).unwrap();
+    assert_eq!(counts(), (false, true));
     let faults = Authorities::read(&people.trusted()).unwrap().faults(days(0));
-    assert!(
-        faults.len() == 1 && faults[0].ends_with("grid.r0 holds no revocation list that can be read"),
-        "{faults:?}"
-    );
+    let told = "grid.r0 holds no revocation list that can be read: no signature by its authority counts; fetch it anew or remove it";
+    assert!(faults.len() == 1 && faults[0].ends_with(told), "{faults:?}");
+    // Nobody knows whose this was.
+    fs::rename(&list, people.path("trusted/lost.crl")).unwrap();
+    assert_eq!(counts(), (false, false));
+    fs::remove_file(people.path("trusted/lost.crl")).unwrap();
+    assert_eq!(counts(), (true, true));
+    // In a file of several, each counts.
+    fs::write(people.path("trusted/all"), format!("note\n{good}")).unwrap();
+    assert_eq!(fault(by("ben")), "certificate revoked");
+    fs::write(people.path("trusted/all"), format!("{begin}\nMIIB\n-----END X509 CRL-----\n{good}")).unwrap();
+    assert_eq!(counts(), (false, false));
 }
 
 #[test]

@@ -71,7 +71,7 @@ impl Verifier {
     fn judge(&self, entity: &[u8], now: Timestamp) -> Result<Vec<(String, String)>, String> {
         let signed = Signed::read(entity)?;
         let signer = signed.signer()?;
-        let store = self.authorities(now)?.store(&signer, now).map_err(|error| fault(&error))?;
+        let store = self.authorities(now)?.store(&signer, now)?;
         let detached = signed.detached.as_deref();
         let verified = none().and_then(|none| signed.data.verify(&none, &store, detached, None, Pkcs7Flags::empty()));
         verified.map_err(|error| fault(&error))?;
@@ -98,6 +98,9 @@ impl Verifier {
             Some((at, known)) if now.duration_since(*at).abs() < FRESH => Ok(Arc::clone(known)),
             _ => {
                 let known = Arc::new(Authorities::read(&self.folder)?);
+                let before = read.as_ref().map(|(_, before)| before.broken_lists()).unwrap_or_default();
+                let new = known.broken_lists().into_iter().filter(|one| !before.contains(one));
+                new.for_each(|one| tracing::error!("{one}"));
                 *read = Some((now, Arc::clone(&known)));
                 Ok(known)
             }
