@@ -10,6 +10,7 @@ mod servers;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -239,6 +240,50 @@ fn a_directory_that_is_missing_is_not_made_and_one_that_was_moved_is_waited_for(
     );
     waits(&world, &gone, &format!("store {} does not exist", var.join("desk.sqlite").display()));
     fs::rename(world.path("elsewhere"), &var).unwrap();
+    goes_on(&world);
+}
+
+/// A disk on which nothing is written until this is dropped: a write waits in the kernel.
+struct Frozen<'a>(&'a Disk);
+
+impl Frozen<'_> {
+    fn new(disk: &Disk) -> Frozen<'_> {
+        assert!(Command::new("fsfreeze").arg("--freeze").arg(disk.path("")).status().unwrap().success());
+        Frozen(disk)
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("fsfreeze").arg("--unfreeze").arg(self.0.path("")).status();
+    }
+}
+
+#[test]
+fn a_worker_that_is_stuck_is_not_vouched_for() {
+    let image = tempfile::NamedTempFile::new().unwrap();
+    let Some(disk) = Disk::in_file(image.path()) else { return };
+    let mut world = World::with_store(disk.path("desk.sqlite"));
+    let socket = UnixDatagram::bind(world.path("notify")).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let heard = || {
+        let mut buffer = [0; 1_000];
+        socket.recv(&mut buffer).map(|length| String::from_utf8_lossy(&buffer[..length]).into_owned())
+    };
+    let vouched = || while heard().unwrap().trim() != "WATCHDOG=1" {};
+    let manager = format!("NOTIFY_SOCKET={}", world.path("notify").display());
+    world.run_under(&["env", &manager, "WATCHDOG_USEC=600000"]);
+    takes_the_first(&world);
+    vouched();
+    let frozen = Frozen::new(&disk);
+    send(&world, 2, "");
+    until("it is stuck", || world.log().contains("ERROR the worker does not answer"));
+    socket.set_nonblocking(true).unwrap();
+    while heard().is_ok() {}
+    assert!(heard().is_err());
+    socket.set_nonblocking(false).unwrap();
+    drop(frozen);
+    vouched();
     goes_on(&world);
 }
 

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod log;
 mod outbox;
+mod service;
 mod timers;
 mod worker;
 
@@ -21,6 +22,7 @@ use crate::proof::Checks;
 use crate::render::template::Templates;
 use crate::source::{self, Counter, Mailroom, Stay};
 use crate::store::{Lock, Store, StoreError};
+use service::Service;
 use worker::Job;
 
 /// How long couriers may take to finish after a stop, before their mails are left to the next start.
@@ -37,6 +39,7 @@ struct Shared {
     templates: Templates,
     /// Rung when mails were queued, so that they go out at once.
     bell: Notify,
+    service: Service,
 }
 
 /// Runs until `stop` turns true; with [`Stay::Once`] takes what is there, delivers what is due, and returns.
@@ -48,7 +51,8 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<(), StoreError> {
     let checks = checks(&loaded);
-    let shared = Arc::new(Shared { loaded, checks, templates, bell: Notify::new() });
+    let service = Service::new(loaded.plant.sources.keys().map(|name| format!("source {name}")));
+    let shared = Arc::new(Shared { loaded, checks, templates, bell: Notify::new(), service });
     let (jobs, inbox) = mpsc::channel(16);
     let worker = worker::start(Arc::clone(&shared), store, lock, inbox);
     let (mailroom, counter) = Mailroom::new(stop.clone());
@@ -69,9 +73,12 @@ pub async fn run(
             let sender = tokio::spawn(outbox::run(Arc::clone(&shared), jobs.clone(), stop.clone()));
             let daily = tokio::spawn(retain_daily(jobs.clone()));
             let timers = tokio::spawn(timers::run(jobs.clone(), stop.clone()));
+            let service = tokio::spawn(service::run(Arc::clone(&shared), jobs.clone()));
             let mut stopped = stop;
             // An error means that whoever could stop us is gone; that is a stop too.
             let _ = stopped.wait_for(|stop| *stop).await;
+            service::stopping();
+            service.abort();
             while sources.join_next().await.is_some() {}
             // It ends with the stop, between two turns.
             let _ = timers.await;

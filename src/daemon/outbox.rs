@@ -20,6 +20,7 @@ pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, stop: watch::Rece
     let mut stopped = stop.clone();
     while !*stop.borrow() {
         let departures = claim(&jobs).await;
+        shared.service.step();
         if departures.is_empty() {
             let tired = tokio::select! {
                 () = shared.bell.notified() => false,
@@ -33,7 +34,7 @@ pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, stop: watch::Rece
             continue;
         }
         // On a stop the rest of the claim is leased, and goes out at the next start.
-        deliver(&mut courier, departures, &jobs, || *stop.borrow()).await;
+        deliver(&shared, &mut courier, departures, &jobs, || *stop.borrow()).await;
     }
     courier.rest().await;
 }
@@ -46,7 +47,7 @@ pub async fn drain(shared: &Shared, jobs: &mpsc::Sender<Job>) {
         if departures.is_empty() {
             break;
         }
-        deliver(&mut courier, departures, jobs, || false).await;
+        deliver(shared, &mut courier, departures, jobs, || false).await;
     }
     courier.rest().await;
 }
@@ -62,6 +63,7 @@ async fn claim(jobs: &mpsc::Sender<Job>) -> Vec<Departure> {
 /// Delivers a claim. When the server is in trouble, the rest is not tried on it: a wrong password must not be tried for
 /// every mail.
 async fn deliver(
+    shared: &Shared,
     courier: &mut Courier,
     departures: Vec<Departure>,
     jobs: &mpsc::Sender<Job>,
@@ -73,6 +75,7 @@ async fn deliver(
             Some(trouble) => Outcome::Transient(trouble.text().to_owned()),
             None => courier.deliver(&departure.parcel).await,
         };
+        shared.service.step();
         trouble = trouble.or_else(|| courier.trouble().cloned());
         let health = trouble.as_ref().map_or_else(|| Health::Well("mail goes out".to_owned()), Trouble::health);
         // Without a worker nothing can be kept; the lease ends and the mail goes out again.

@@ -25,6 +25,8 @@ const STACK: usize = 16 << 20;
 /// Something for the worker to do.
 #[derive(Debug)]
 pub enum Job {
+    /// Answers, and so shows that work goes on.
+    Answer(oneshot::Sender<()>),
     /// Claims mails that are due.
     Claim(oneshot::Sender<Vec<Departure>>),
     /// Keeps how a part fares.
@@ -126,6 +128,10 @@ impl Worker {
 
     fn other(&mut self, job: Job) {
         match job {
+            Job::Answer(answer) => {
+                // Who asked is gone at a stop only.
+                let _ = answer.send(());
+            }
             Job::Claim(answer) => {
                 self.settle();
                 if self.unsettled.is_empty() {
@@ -140,6 +146,8 @@ impl Worker {
             Job::Health(part, health) => {
                 let kept = self.health(&part, &health);
                 self.judge(kept.as_ref().err());
+                self.tell();
+                self.shared.service.heard(&part);
             }
             Job::Retain => {
                 let retained = self.retain(clock::now());
@@ -213,6 +221,15 @@ impl Worker {
     fn note(&self) {
         let (state, text) = state(&self.fares);
         self.lock.note(state, text, clock::now());
+        self.tell();
+    }
+
+    /// Tells the service manager what is in trouble.
+    fn tell(&self) {
+        let parts = self.healths.iter().map(|(part, (health, _))| (part.as_str(), health));
+        let told = [("store", &self.fares)].into_iter().chain(parts).map(|(part, health)| (part, state(health)));
+        let troubles = told.filter(|(_, (state, _))| *state != HealthState::Well).map(|(part, (_, text))| (part, text));
+        self.shared.service.status(troubles);
     }
 
     /// What could not be done today is made up for tomorrow.
