@@ -35,6 +35,8 @@ use jiff::{SignedDuration, Timestamp};
 const GATEWAY: &str = include_str!("conversations/world/gateway.toml");
 const ROUTING: &str = include_str!("conversations/world/routing.toml");
 
+const NO_DIGESTS: &str = "[clocks]\nunit_digest = \"never\"\ntriage_digest = \"never\"";
+
 /// One desk and everything that it has sent.
 struct World {
     loaded: Loaded,
@@ -49,7 +51,9 @@ struct World {
 impl World {
     fn new(settings: &str) -> Self {
         let routing = format!("{ROUTING}\n");
-        let gateway = format!("{GATEWAY}\n{settings}\n");
+        // Digests are for conversations that are about them.
+        let clocks = if settings.contains("[clocks]") { "" } else { NO_DIGESTS };
+        let gateway = format!("{GATEWAY}\n{settings}\n{clocks}\n");
         let loaded = config::from_texts(&gateway, &routing, &[7; 32]).unwrap_or_else(|problems| panic!("{problems}"));
         Self {
             loaded,
@@ -88,7 +92,12 @@ impl World {
     }
 
     fn remember(&mut self, decision: Decision) {
-        for outbound in &decision.outbound {
+        self.keep(&decision.outbound);
+        self.last = Some(decision);
+    }
+
+    fn keep(&mut self, mails: &[Outbound]) {
+        for outbound in mails {
             let body = self.templates.fill(outbound.template, outbound.language, &outbound.words);
             let head = String::from_utf8(intake::written(
                 Rules { policy: &self.loaded.policy, templates: &self.templates },
@@ -99,7 +108,6 @@ impl World {
             let head = head.split("\r\n\r\n").next().unwrap_or_default().replace("\r\n", "\n");
             self.sent.push((outbound.clone(), format!("{head}\n\n{body}")));
         }
-        self.last = Some(decision);
     }
 
     fn filled(&self, text: &str) -> String {
@@ -137,6 +145,11 @@ impl World {
             let before = self.sent.len();
             self.remember(decision);
             write!(out, "= {}: {}", self.now.strftime("%a %Y-%m-%d %H:%M"), &self.outcome(before)[2..]).unwrap();
+        }
+        if !turn.digests.is_empty() {
+            let before = self.sent.len();
+            self.keep(&turn.digests);
+            write!(out, "= {}: digests\n{}", self.now.strftime("%a %Y-%m-%d %H:%M"), self.mails(before)).unwrap();
         }
         out
     }
@@ -207,12 +220,18 @@ impl World {
             write!(line, " {id}").unwrap();
         }
         line.push('\n');
+        line + &self.mails(sent_before)
+    }
+
+    /// The mails from a number on, as lines of the file.
+    fn mails(&self, sent_before: usize) -> String {
+        let mut lines = String::new();
         for (at, (outbound, _)) in self.sent.iter().enumerate().skip(sent_before) {
             let parked = if outbound.parked.is_some() { "parked " } else { "" };
             let (what, to, subject) = (outbound.template.name(), &outbound.to, &outbound.subject);
-            writeln!(line, "< {} {parked}{what} to {to}: {subject}", at + 1).unwrap();
+            writeln!(lines, "< {} {parked}{what} to {to}: {subject}", at + 1).unwrap();
         }
-        line
+        lines
     }
 
     fn assert(&self, claim: &str, place: &str) {
@@ -278,6 +297,8 @@ fn run(path: &Path, text: &str) -> String {
     let settings: String =
         text.lines().filter_map(|line| line.strip_prefix("! ")).map(|line| format!("{line}\n")).collect();
     let mut world = World::new(&settings);
+    // As the gateway does when it starts.
+    world.turn();
     let mut out = String::new();
     let mut lines = text.lines().enumerate().peekable();
     while let Some((at, line)) = lines.next() {

@@ -12,7 +12,7 @@ use ggus_gateway::render::Templates;
 const WIDTH: usize = 76;
 
 fn every_mail() -> impl Iterator<Item = (Template, Language)> {
-    let wanted = |template: Template, language| language == Language::En || template.is_for_users();
+    let wanted = |template: Template, language| language == Language::En || template.is_in_all_languages();
     let all = Template::ALL.into_iter().flat_map(|template| Language::ALL.map(|language| (template, language)));
     all.filter(move |(template, language)| wanted(*template, *language))
 }
@@ -108,6 +108,10 @@ fn words(template: Template, language: Language) -> Words {
             "Mail 12 of ticket 57890 to grid-support@infn.example could not be delivered\n\
              for five days and is given up: 550 5.1.1 mailbox unavailable."
         }
+        Template::Digest => said.digest,
+        Template::TriageDigest => {
+            "No unit has these tickets (1)\n-----------------------------\n\n57890   3 days   new\n    Jobs fail at INFN-T1"
+        }
         Template::Announcement => "Dear ROC_Italy,\n\nfrom Monday on tickets come by mail.",
         Template::RefusalAcknowledged => "This CE is not ours, it belongs to INFN-PADOVA.",
         Template::ReopenedUnit => "The first job ran, the second one fails again with the same error.",
@@ -198,6 +202,7 @@ struct Said {
     question: &'static str,
     solution: &'static str,
     unsolved: &'static str,
+    digest: &'static str,
 }
 
 fn said(language: Language) -> Said {
@@ -209,6 +214,7 @@ fn said(language: Language) -> Said {
             question: "Which certificate do you use, and does it fail for a new proxy as well?",
             solution: "The disk of the CE was full. Log rotation is repaired, please submit again.",
             unsolved: "The old CE is switched off for good. Please use ce-07 instead.",
+            digest: "57890   12 days   in progress   your 4711\n    Jobs fail at INFN-T1\n    expected of you: the solution",
         },
         Language::De => Said {
             title: "Jobs schlagen in INFN-T1 fehl",
@@ -217,6 +223,7 @@ fn said(language: Language) -> Said {
             question: "Welches Zertifikat benutzen Sie?",
             solution: "Die Platte des CE war voll. Bitte schicken Sie die Jobs noch einmal ab.",
             unsolved: "Der alte CE ist endgültig abgeschaltet. Bitte benutzen Sie ce-07.",
+            digest: "57890   12 Tage   in Arbeit   bei Ihnen 4711\n    Jobs schlagen in INFN-T1 fehl\n    erwartet von Ihnen: die Lösung",
         },
         Language::Es => Said {
             title: "Los trabajos fallan en INFN-T1",
@@ -225,6 +232,7 @@ fn said(language: Language) -> Said {
             question: "¿Qué certificado utiliza?",
             solution: "El disco del CE estaba lleno. Envíe los trabajos de nuevo, por favor.",
             unsolved: "El CE antiguo se ha apagado definitivamente. Utilice ce-07, por favor.",
+            digest: "57890   12 días   en curso   para ustedes 4711\n    Los trabajos fallan en INFN-T1\n    se espera de ustedes: la solución",
         },
         Language::Fr => Said {
             title: "Les jobs échouent à INFN-T1",
@@ -233,6 +241,7 @@ fn said(language: Language) -> Said {
             question: "Quel certificat utilisez-vous ?",
             solution: "Le disque du CE était plein. Vous pouvez soumettre à nouveau vos jobs.",
             unsolved: "L'ancien CE est définitivement arrêté. Merci d'utiliser ce-07.",
+            digest: "57890   12 jours   en cours   chez vous 4711\n    Les jobs échouent à INFN-T1\n    attendu de vous : la solution",
         },
         Language::It => Said {
             title: "I job falliscono a INFN-T1",
@@ -241,6 +250,7 @@ fn said(language: Language) -> Said {
             question: "Quale certificato usa?",
             solution: "Il disco del CE era pieno. Può sottomettere di nuovo i job.",
             unsolved: "Il vecchio CE è stato spento definitivamente. Usi ce-07, per favore.",
+            digest: "57890   12 giorni   in lavorazione   da voi 4711\n    I job falliscono a INFN-T1\n    atteso da voi: la soluzione",
         },
         Language::Ru => Said {
             title: "Задания не выполняются на INFN-T1",
@@ -249,6 +259,7 @@ fn said(language: Language) -> Said {
             question: "Какой сертификат вы используете?",
             solution: "На CE закончилось место на диске. Запустите задания ещё раз, пожалуйста.",
             unsolved: "Старый CE выключен окончательно. Пользуйтесь, пожалуйста, ce-07.",
+            digest: "57890   12 дней   в работе   у вас 4711\n    Задания не выполняются на INFN-T1\n    ждём от вас: решение",
         },
     }
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::document::Document;
 use super::problem::Report;
 use crate::desk::calendar::WorkTime;
+use crate::desk::rhythm::Rhythm;
 use crate::desk::ticket::Priority;
 use crate::desk::timer::Clocks;
 
@@ -22,6 +23,8 @@ struct ClocksFile {
     reply_reminders: Option<Vec<WorkTime>>,
     reply_end: Option<WorkTime>,
     operations: Option<[WorkTime; 4]>,
+    unit_digest: Option<Rhythm>,
+    triage_digest: Option<Rhythm>,
 }
 
 /// Most reminders of one question.
@@ -40,6 +43,8 @@ pub fn clocks(document: &Document<'_>, report: &mut Report) -> Option<Clocks> {
         reply_reminders: file.reply_reminders.unwrap_or(default.reply_reminders),
         reply_end: file.reply_end.unwrap_or(default.reply_end),
         operations: file.operations.unwrap_or(default.operations),
+        unit_digest: file.unit_digest.unwrap_or(default.unit_digest),
+        triage_digest: file.triage_digest.unwrap_or(default.triage_digest),
     };
     if !(1..=100).contains(&clocks.warning_percent) {
         let message = format!("{} is no share of a limit", clocks.warning_percent);

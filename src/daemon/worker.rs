@@ -252,6 +252,13 @@ impl Worker {
         for ticket in &turn.failed {
             tracing::error!(ticket = ticket.0, "the gateway failed over a timer of this ticket, please report it");
         }
+        for unit in &turn.without_digest {
+            tracing::error!(%unit, "the gateway failed over the digest of this unit, please report it");
+        }
+        if !turn.digests.is_empty() {
+            tracing::info!(digests = turn.digests.len(), "digests were due");
+            self.shared.bell.notify_one();
+        }
         if !turn.decisions.is_empty() {
             let mails_out: usize = turn.decisions.iter().map(|decision| decision.outbound.len()).sum();
             tracing::info!(tickets = turn.decisions.len(), mails_out, "timers were due");

@@ -10,7 +10,6 @@ use crate::mail::language::Language;
 pub fn letter(policy: &Policy, unit: &Unit, name: &str, subject: &str, body: &str) -> Outbound {
     let desk = &policy.desk;
     let people = desk.operators.first().unwrap_or(&desk.address);
-    let plain = |text: &str| -> String { text.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect() };
     Outbound {
         ticket: None,
         recipient: Recipient::Unit(unit.name.clone()),
@@ -20,10 +19,7 @@ pub fn letter(policy: &Policy, unit: &Unit, name: &str, subject: &str, body: &st
         language: Language::En,
         subject: subject.to_owned(),
         words: Words { text: body.to_owned(), ..words(policy, unit) },
-        message_id: MessageId::made(
-            &format!("announcement.{}.{}", plain(name), plain(&unit.name.0)),
-            desk.address.domain(),
-        ),
+        message_id: message_id(policy, "announcement", unit, name),
         in_reply_to: None,
         references: Vec::new(),
         reply_to: Some(people.clone()),
@@ -34,6 +30,12 @@ pub fn letter(policy: &Policy, unit: &Unit, name: &str, subject: &str, body: &st
         attachments: Vec::new(),
         parked: None,
     }
+}
+
+/// The same for the same name at the same unit.
+pub(super) fn message_id(policy: &Policy, kind: &str, unit: &Unit, name: &str) -> MessageId {
+    let plain = |text: &str| -> String { text.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect() };
+    MessageId::made(&format!("{kind}.{}.{}", plain(name), plain(&unit.name.0)), policy.desk.address.domain())
 }
 
 /// What the text of an announcement may name.

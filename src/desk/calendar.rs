@@ -182,12 +182,13 @@ impl Calendar {
         std::iter::once(date).chain(days_after(date)).find(|day| self.is_workday(*day)).unwrap_or(Date::MAX)
     }
 
-    fn local(&self, at: Timestamp) -> DateTime {
+    /// What the clock on the wall shows there.
+    pub(super) fn local(&self, at: Timestamp) -> DateTime {
         at.to_zoned(self.zone.clone()).datetime()
     }
 
     /// A time of the day that daylight saving leaves out is as long after the gap; one that comes twice is the first.
-    fn instant(&self, at: DateTime) -> Timestamp {
+    pub(super) fn instant(&self, at: DateTime) -> Timestamp {
         self.zone.to_ambiguous_timestamp(at).compatible().unwrap_or(Timestamp::MAX)
     }
 }

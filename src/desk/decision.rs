@@ -164,6 +164,8 @@ pub enum Template {
     Comment,
     /// To a unit: a public comment of the user or the desk.
     CommentUnit,
+    /// To a unit: its open tickets.
+    Digest,
     /// To a unit: the ticket.
     Dispatch,
     /// To a unit: your handing over is noted, close your local ticket.
@@ -200,6 +202,8 @@ pub enum Template {
     TicketEnded,
     /// To TPM: a ticket needs you, and why.
     TpmNotice,
+    /// To TPM: everything that waits for it.
+    TriageDigest,
     /// To the user: no answer came, so the ticket ends.
     Unanswered,
     /// To the user: it will not be solved, and why.
@@ -210,13 +214,14 @@ pub enum Template {
 
 impl Template {
     /// Every template.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Alarm,
         Self::AlarmReceipt,
         Self::AlarmRefused,
         Self::Announcement,
         Self::Comment,
         Self::CommentUnit,
+        Self::Digest,
         Self::Dispatch,
         Self::HandoverAcknowledged,
         Self::LineNotUnderstood,
@@ -235,6 +240,7 @@ impl Template {
         Self::TestEnded,
         Self::TicketEnded,
         Self::TpmNotice,
+        Self::TriageDigest,
         Self::Unanswered,
         Self::Unsolved,
         Self::Withdrawn,
@@ -249,6 +255,7 @@ impl Template {
             Self::Announcement => "announcement",
             Self::Comment => "comment",
             Self::CommentUnit => "comment-unit",
+            Self::Digest => "digest",
             Self::Dispatch => "dispatch",
             Self::HandoverAcknowledged => "handover-acknowledged",
             Self::LineNotUnderstood => "line-not-understood",
@@ -267,6 +274,7 @@ impl Template {
             Self::TestEnded => "test-ended",
             Self::TicketEnded => "ticket-ended",
             Self::TpmNotice => "tpm-notice",
+            Self::TriageDigest => "triage-digest",
             Self::Unanswered => "unanswered",
             Self::Unsolved => "unsolved",
             Self::Withdrawn => "withdrawn",
@@ -297,7 +305,12 @@ impl Template {
         )
     }
 
-    /// Whether a user reads it: then all six languages must have it.
+    /// Whether all six languages must have it: users and, where it is a list, units read it in their own.
+    pub fn is_in_all_languages(self) -> bool {
+        self.is_for_users() || self == Self::Digest
+    }
+
+    /// Whether a user reads it.
     pub fn is_for_users(self) -> bool {
         matches!(
             self,

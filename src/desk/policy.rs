@@ -168,6 +168,8 @@ pub struct Unit {
     pub opens: bool,
     /// Who hears when the unit does not.
     pub escalation: Option<Address>,
+    /// Where its digest goes; `None`: it gets none.
+    pub digest: Option<Address>,
 }
 
 impl Unit {

@@ -5,6 +5,7 @@
 //! mail that makes the code panic spoils only itself: it goes to quarantine with its bytes and the reason.
 
 pub mod delivery;
+mod digests;
 pub mod intake;
 mod pace;
 pub mod retention;

@@ -1,12 +1,15 @@
-//! Timers: takes the steps that are due, each ticket's in one piece with the mails that follow from it.
+//! Timers: takes the steps that are due, each ticket's in one piece with the mails that follow from it; then the digests
+//! that are due.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::digests;
 use super::intake::{Failed, Rules, record};
-use crate::desk::decision::{Decision, Verdict};
+use crate::desk::decision::{Decision, Outbound, Verdict};
 use crate::desk::inquiry::Inquiry;
+use crate::desk::policy::UnitName;
 use crate::desk::ticket::TicketId;
 use crate::desk::timer::act;
 use crate::store::{Batch, Store, StoreError};
@@ -23,7 +26,11 @@ pub struct Turn {
     pub decisions: Vec<Decision>,
     /// Tickets over which the code failed; they are tried again later.
     pub failed: Vec<TicketId>,
-    /// When the next step falls due; it may be due already.
+    /// Digests that were written.
+    pub digests: Vec<Outbound>,
+    /// Units over whose digest the code failed; they get the next one.
+    pub without_digest: Vec<UnitName>,
+    /// When the next step or digest falls due; it may be due already.
     pub next: Option<Timestamp>,
 }
 
@@ -32,7 +39,10 @@ pub fn turn(rules: Rules<'_>, store: &mut Store, now: Timestamp) -> Result<Turn,
     store.batch(|batch| {
         let mut turn = Turn::default();
         let policy = rules.in_force(batch)?;
-        for ticket in batch.tickets_due(now, BATCH)? {
+        let tickets = batch.tickets_due(now, BATCH)?;
+        // A digest tells of tickets whose steps have been taken.
+        let are_all = tickets.len() < BATCH;
+        for ticket in tickets {
             let rules = Rules { policy: &policy, ..rules };
             let done = batch.item(|batch| {
                 let attempt = catch_unwind(AssertUnwindSafe(|| take(rules, batch, ticket, now)));
@@ -46,6 +56,9 @@ pub fn turn(rules: Rules<'_>, store: &mut Store, now: Timestamp) -> Result<Turn,
                 }
                 Err(Failed::Store(error)) => return Err(error),
             }
+        }
+        if are_all {
+            (turn.digests, turn.without_digest) = digests::turn(Rules { policy: &policy, ..rules }, batch, now)?;
         }
         turn.next = batch.next_step()?;
         Ok(turn)

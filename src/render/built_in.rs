@@ -18,34 +18,35 @@ macro_rules! files {
 /// Every built-in template with its language and text.
 pub(super) const FILES: &[(Template, Language, &str)] = files! {
     De "de":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
-        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
+        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     En "en":
         AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
         Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved"
-        Alarm "alarm" Announcement "announcement" CommentUnit "comment-unit" Dispatch "dispatch"
+        Alarm "alarm" Announcement "announcement" CommentUnit "comment-unit" Digest "digest"
+        Dispatch "dispatch"
         HandoverAcknowledged "handover-acknowledged" LineNotUnderstood "line-not-understood"
         OperatorNotice "operator-notice" RefusalAcknowledged "refusal-acknowledged" Reminder "reminder"
         ReopenedUnit "reopened-unit" SiteCopy "site-copy" SolutionAcknowledged "solution-acknowledged"
         SolutionTextWanted "solution-text-wanted" TestEnded "test-ended" TicketEnded "ticket-ended"
-        TpmNotice "tpm-notice" Withdrawn "withdrawn";
+        TpmNotice "tpm-notice" TriageDigest "triage-digest" Withdrawn "withdrawn";
     Es "es":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
-        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
+        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     Fr "fr":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
-        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
+        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     It "it":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
-        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
+        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     Ru "ru":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
-        Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
+        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
 };
 
@@ -78,7 +79,7 @@ mod tests {
         for template in Template::ALL {
             for language in Language::ALL {
                 let there = FILES.iter().any(|(t, l, _)| (*t, *l) == (template, language));
-                let wanted = language == Language::En || template.is_for_users();
+                let wanted = language == Language::En || template.is_in_all_languages();
                 assert_eq!(there, wanted, "{language}/{}", template.name());
             }
         }

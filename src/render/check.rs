@@ -155,7 +155,12 @@ fn lacks(file: &File, mail: &str) -> Vec<TemplateProblem> {
     let sample = full();
     let mut lacking = Vec::new();
     let tag_on_top = mail.lines().take(TAG_WITHIN).any(|line| line.contains(&sample.tag));
-    if !tag_on_top && !matches!(file.template, Template::Announcement | Template::OperatorNotice) {
+    if !tag_on_top
+        && !matches!(
+            file.template,
+            Template::Announcement | Template::Digest | Template::OperatorNotice | Template::TriageDigest
+        )
+    {
         lacking.push((
             format!("`{{{{ tag }}}}` is not in the first {TAG_WITHIN} lines"),
             "put it there: helpdesks that change the subject find their way back by it".to_owned(),
@@ -180,6 +185,7 @@ fn needs_text(template: Template) -> bool {
             | Template::Alarm
             | Template::Comment
             | Template::CommentUnit
+            | Template::Digest
             | Template::Dispatch
             | Template::LineNotUnderstood
             | Template::OperatorNotice
@@ -188,6 +194,7 @@ fn needs_text(template: Template) -> bool {
             | Template::SiteCopy
             | Template::Solution
             | Template::TpmNotice
+            | Template::TriageDigest
             | Template::Unsolved
     )
 }

@@ -16,6 +16,7 @@
 mod batch;
 mod cells;
 mod copy;
+mod digests;
 mod error;
 mod interface;
 mod lines;

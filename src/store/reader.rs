@@ -28,7 +28,7 @@ use crate::mail::Digest;
 const MOST_HEALTHS: usize = 1_000;
 
 /// Units of one desk; there are never so many.
-const MOST_UNITS: usize = 10_000;
+pub(super) const MOST_UNITS: usize = 10_000;
 
 /// Problems that an integrity check tells at once.
 const MOST_PROBLEMS: u32 = 20;
@@ -178,6 +178,11 @@ impl Reader {
             QuarantineFilter::Open => sql::QUARANTINE_OPEN,
         };
         self.ask(|conn| cells::rows(conn, text, [sql_count(most)], lines::quarantine_row))
+    }
+
+    /// How many mails wait in quarantine.
+    pub fn quarantine_count(&self) -> Result<u64, StoreError> {
+        self.ask(|conn| count(conn, sql::QUARANTINE_COUNT, []))
     }
 
     /// The latest report of each part, by name.

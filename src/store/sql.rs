@@ -93,6 +93,12 @@ statements! {
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     TICKETS_DUE = "SELECT id FROM ticket WHERE due <= ?1 ORDER BY due LIMIT ?2";
     NEXT_STEP = "SELECT min(due) FROM ticket WHERE due IS NOT NULL";
+    DIGESTS = "SELECT unit, due FROM digest ORDER BY unit LIMIT ?1";
+    DIGEST_SET = "INSERT INTO digest (unit, due) VALUES (?1, ?2) ON CONFLICT (unit) DO UPDATE SET due = excluded.due";
+    DIGEST_GONE = "DELETE FROM digest WHERE unit = ?1";
+    NEXT_DIGEST = "SELECT min(due) FROM digest";
+    TICKETS_OPEN_AT = "SELECT whole FROM ticket INDEXED BY ticket_open_at WHERE unit = ?1 AND open = 1 \
+                       ORDER BY id LIMIT ?2";
     TICKET_POSTPONED = "UPDATE ticket SET due = ?2 WHERE id = ?1";
     PROBE_SET = "INSERT INTO probe (ticket, unit, status) VALUES (?1, ?2, ?3) ON CONFLICT (ticket) DO UPDATE \
                  SET status = excluded.status";

@@ -18,11 +18,13 @@ impl Batch<'_> {
         })
     }
 
-    /// When the next step of any ticket falls due; `None` while nothing is waited for.
+    /// When the next step of any ticket or the next digest falls due; `None` while nothing is waited for.
     pub fn next_step(&mut self) -> Result<Option<Timestamp>, StoreError> {
         self.call(|conn| {
-            let due: Option<i64> = cells::value(conn, sql::NEXT_STEP, [])?;
-            due.map(|due| cells::time("due", due)).transpose()
+            let step: Option<i64> = cells::value(conn, sql::NEXT_STEP, [])?;
+            let digest: Option<i64> = cells::value(conn, sql::NEXT_DIGEST, [])?;
+            let first = step.into_iter().chain(digest).min();
+            first.map(|due| cells::time("due", due)).transpose()
         })
     }
 

@@ -140,7 +140,11 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
         Template::LineNotUnderstood | Template::SolutionTextWanted | Template::TicketEnded => {
             count(facts, |event| matches!(event, Event::Assigned { unit, .. } if is_theirs(unit)))
         }
-        Template::Announcement | Template::OperatorNotice | Template::SiteCopy => 0,
+        Template::Announcement
+        | Template::Digest
+        | Template::OperatorNotice
+        | Template::SiteCopy
+        | Template::TriageDigest => 0,
         Template::Question => count(facts, |event| matches!(event, Event::Asked { .. })),
         Template::Alarm => count(facts, |event| matches!(event, Event::AlarmRaised { .. })),
         Template::AlarmReceipt | Template::AlarmRefused | Template::Receipt => 1,

@@ -50,8 +50,17 @@ struct UnitFile {
     #[serde(default = "yes")]
     opens: bool,
     escalation: Option<Address>,
+    digest: Option<DigestFile>,
     #[serde(default)]
     sites: Vec<String>,
+}
+
+/// `digest = false`, or another address than the helpdesk's.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "write false, true, or an address")]
+enum DigestFile {
+    Wanted(bool),
+    At(Address),
 }
 
 /// A unit's name, and the unit with its list of sites where it could be read.
@@ -70,6 +79,7 @@ impl Reader<'_> {
         let at = |key: &'static str| ["unit", name, key].map(str::to_owned);
         let file = self.document.section::<UnitFile>(&["unit", name], self.report)?;
         let dialect = self.dialect(name, &file);
+        let digest = self.digest(name, &file);
         let desk = self.desk;
         let keys = CalendarKeys {
             time_zone: file.time_zone,
@@ -114,8 +124,24 @@ impl Reader<'_> {
             reply: file.reply,
             opens: file.opens,
             escalation: file.escalation,
+            digest,
         };
         Some((unit, file.sites))
+    }
+
+    /// Where the unit's digest goes.
+    fn digest(&mut self, name: &str, file: &UnitFile) -> Option<Address> {
+        match &file.digest {
+            None | Some(DigestFile::Wanted(true)) => Some(file.address.clone()),
+            Some(DigestFile::Wanted(false)) => None,
+            Some(DigestFile::At(address)) => {
+                if self.desk.is_some_and(|desk| desk.is_own(address)) {
+                    let (message, hint) = (format!("{address} is the desk's own address"), "name somebody of the unit");
+                    self.document.error(self.report, &["unit", name, "digest"], message, hint);
+                }
+                Some(address.clone())
+            }
+        }
     }
 
     fn dialect(&mut self, name: &str, file: &UnitFile) -> Option<Arc<Dialect>> {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::calendar::{Calendar, WorkTime};
 use super::leg::{Leg, LegState};
 use super::policy::{Policy, Unit};
+use super::rhythm::Rhythm;
 use super::ticket::{Priority, Status, Ticket, TicketType};
 
 /// What is waited for.
@@ -94,6 +95,10 @@ pub struct Clocks {
     pub reply_end: WorkTime,
     /// The four steps of an operational ticket, each behind the one before it.
     pub operations: [WorkTime; 4],
+    /// When each unit gets the digest of its open tickets.
+    pub unit_digest: Rhythm,
+    /// When the triaging unit gets its own.
+    pub triage_digest: Rhythm,
 }
 
 impl Default for Clocks {
@@ -108,6 +113,8 @@ impl Default for Clocks {
             reply_reminders: vec![Days(5), Days(5)],
             reply_end: Days(5),
             operations: [Days(3), Days(3), Days(5), Days(1)],
+            unit_digest: Rhythm::MONDAYS,
+            triage_digest: Rhythm::MORNINGS,
         }
     }
 }
