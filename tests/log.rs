@@ -43,7 +43,8 @@ fn log(settings: &str) -> String {
     let text = std::fs::read_to_string(&path).unwrap();
     let relay = "[relay.maildir]\npath = \"../var/outgoing\"";
     assert!(text.contains(relay) && text.contains("\n[log]\n") && text.contains("\nfolders = true\n"));
-    let smtp = format!("[relay.smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"", refusing_server());
+    let smtp =
+        format!("[relay.smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = 1", refusing_server());
     let text = text.replace(relay, &smtp).replace("\nfolders = true\n", "\n");
     std::fs::write(&path, text.replace("\n[log]\n", &format!("\n[log]\n{settings}\n"))).unwrap();
     let new = folder.path().join("var/incoming/new");

@@ -6,7 +6,7 @@ use ggus_gateway::config::{self, Loaded};
 use ggus_gateway::desk::decision::{Act, Order, Template};
 use ggus_gateway::desk::ticket::TicketId;
 use ggus_gateway::engine::delivery::{self, OutboxSettings};
-use ggus_gateway::engine::intake::{self, Rules};
+use ggus_gateway::engine::intake::{self, Answer, Rules};
 use ggus_gateway::relay::Outcome;
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
@@ -79,7 +79,8 @@ impl World {
                     let comma = if got.is_empty() { "" } else { ", " };
                     write!(got, "{comma}{} {}", line.template.name(), line.ticket.unwrap()).unwrap();
                 }
-                intake::settle(rules, &mut self.store, &line, &answer, self.now, &settings).unwrap();
+                let answers = [Answer { line, outcome: answer.clone() }];
+                intake::settle(rules, &mut self.store, &answers, self.now, &settings).unwrap();
             }
         }
     }

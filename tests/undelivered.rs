@@ -2,7 +2,7 @@
 
 use ggus_gateway::config::{self, Loaded};
 use ggus_gateway::engine::delivery::{self, OutboxSettings};
-use ggus_gateway::engine::intake::{self, Rules};
+use ggus_gateway::engine::intake::{self, Answer, Rules};
 use ggus_gateway::relay::Outcome;
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
@@ -43,7 +43,8 @@ impl World {
         for departure in departures {
             let to = departure.line.to.to_string();
             tried.push(format!("{} to {to}", departure.line.template.name()));
-            intake::settle(rules, &mut self.store, &departure.line, &answer(&to), self.now, &settings).unwrap();
+            let answers = [Answer { outcome: answer(&to), line: departure.line }];
+            intake::settle(rules, &mut self.store, &answers, self.now, &settings).unwrap();
         }
         tried
     }

@@ -1,55 +1,61 @@
 //! Draining the outbox: claim, deliver, settle. At least once; a repeat is the same mail under the same Message-ID.
+//!
+//! Several couriers work side by side. Mails of one ticket keep their order, and no recipient has more than half of the
+//! couriers: one whose mail is slow to be taken holds up nobody else's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Shared;
 use super::worker::Job;
 use crate::engine::delivery::Departure;
-use crate::relay::{Courier, Outcome, Trouble};
+use crate::relay::{Courier, Outcome, RelaySettings, Trouble};
 use crate::source::Health;
+use crate::store::OutboxLine;
 
 /// How often due mails are looked for when nobody rings: also how soon a mail of the command line goes out.
 const LOOK: Duration = Duration::from_secs(1);
+/// Claimed mails that may wait for a courier.
+const WAITING: usize = 256;
 
-/// Sends what is due until a stop.
-pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, stop: watch::Receiver<bool>) {
-    let mut courier = Courier::new(&shared.loaded.plant.relay);
-    let mut stopped = stop.clone();
+/// Sends what is due until a stop. Then what is under way is finished; the rest of the claim is leased, and goes out at
+/// the next start.
+pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, mut stop: watch::Receiver<bool>) {
+    let mut pool = Pool::new(&shared.loaded.plant.relay);
     while !*stop.borrow() {
-        let departures = claim(&jobs).await;
+        pool.set_out(&jobs).await;
         shared.service.step();
-        if departures.is_empty() {
-            let tired = tokio::select! {
-                () = shared.bell.notified() => false,
-                () = tokio::time::sleep(LOOK) => false,
-                () = courier.tired() => true,
-                _ = stopped.wait_for(|stop| *stop) => break,
-            };
-            if tired {
-                courier.rest().await;
-            }
-            continue;
+        tokio::select! {
+            Some(landed) = pool.flights.next() => pool.settle(landed, &jobs).await,
+            () = shared.bell.notified() => pool.look_again(),
+            () = tokio::time::sleep(LOOK) => pool.pause().await,
+            () = stopped(&mut stop) => break,
         }
-        // On a stop the rest of the claim is leased, and goes out at the next start.
-        deliver(&shared, &mut courier, departures, &jobs, || *stop.borrow()).await;
     }
-    courier.rest().await;
+    pool.land_all(&jobs).await;
 }
 
 /// Sends what is due, once.
 pub async fn drain(shared: &Shared, jobs: &mpsc::Sender<Job>) {
-    let mut courier = Courier::new(&shared.loaded.plant.relay);
+    let mut pool = Pool::new(&shared.loaded.plant.relay);
     loop {
-        let departures = claim(jobs).await;
-        if departures.is_empty() {
-            break;
+        pool.set_out(jobs).await;
+        match pool.flights.next().await {
+            Some(landed) => pool.settle(landed, jobs).await,
+            None => break,
         }
-        deliver(shared, &mut courier, departures, jobs, || false).await;
+        pool.look_again();
     }
-    courier.rest().await;
+    pool.land_all(jobs).await;
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // An error means that whoever could stop us is gone; that is a stop too.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn claim(jobs: &mpsc::Sender<Job>) -> Vec<Departure> {
@@ -60,29 +66,133 @@ async fn claim(jobs: &mpsc::Sender<Job>) -> Vec<Departure> {
     }
 }
 
-/// Delivers a claim. When the server is in trouble, the rest is not tried on it: a wrong password must not be tried for
-/// every mail.
-async fn deliver(
-    shared: &Shared,
-    courier: &mut Courier,
-    departures: Vec<Departure>,
-    jobs: &mpsc::Sender<Job>,
-    stopping: impl Fn() -> bool,
-) {
-    let mut trouble: Option<Trouble> = None;
-    for departure in departures {
-        let outcome = match &trouble {
-            Some(trouble) => Outcome::Transient(trouble.text().to_owned()),
-            None => courier.deliver(&departure.parcel).await,
-        };
-        shared.service.step();
-        trouble = trouble.or_else(|| courier.trouble().cloned());
-        let health = trouble.as_ref().map_or_else(|| Health::Well("mail goes out".to_owned()), Trouble::health);
+/// A courier that is back, and what became of its mail.
+struct Landed {
+    courier: Courier,
+    line: OutboxLine,
+    outcome: Outcome,
+}
+
+/// Couriers, and the mails that they carry.
+struct Pool {
+    relay: RelaySettings,
+    /// Couriers at home; each may keep a connection.
+    home: Vec<Courier>,
+    flights: FuturesUnordered<BoxFuture<'static, Landed>>,
+    /// What is under way.
+    lines: Vec<OutboxLine>,
+    /// Claimed, and not under way yet.
+    waiting: Vec<Departure>,
+    /// Nothing was due at the last look.
+    dry: bool,
+    /// How many may be under way. One goes first: a wrong password is not tried by all of them.
+    most: usize,
+    /// How many the server seems to bear, until there is a pause.
+    borne: usize,
+}
+
+impl Pool {
+    fn new(relay: &RelaySettings) -> Self {
+        Self {
+            relay: relay.clone(),
+            home: Vec::new(),
+            flights: FuturesUnordered::new(),
+            lines: Vec::new(),
+            waiting: Vec::new(),
+            dry: false,
+            most: 1,
+            borne: relay.connections(),
+        }
+    }
+
+    fn look_again(&mut self) {
+        self.dry = false;
+    }
+
+    /// Nothing has happened for a while.
+    async fn pause(&mut self) {
+        self.look_again();
+        self.borne = self.relay.connections();
+        self.rest_the_tired().await;
+    }
+
+    /// Sends couriers out with what is due, as many as may be under way.
+    async fn set_out(&mut self, jobs: &mpsc::Sender<Job>) {
+        while self.flights.len() < self.most {
+            match self.waiting.iter().position(|departure| self.may_go(&departure.line)) {
+                Some(at) => self.send(at),
+                None if self.dry || self.waiting.len() >= WAITING => return,
+                None => {
+                    let claimed = claim(jobs).await;
+                    self.dry = claimed.is_empty();
+                    self.waiting.extend(claimed);
+                }
+            }
+        }
+    }
+
+    fn may_go(&self, line: &OutboxLine) -> bool {
+        let share = (self.relay.connections() / 2).max(1);
+        let same_ticket = |other: &&OutboxLine| line.ticket.is_some() && other.ticket == line.ticket;
+        let same_recipient = |other: &&OutboxLine| other.to == line.to;
+        !self.lines.iter().any(|other| same_ticket(&other)) && self.lines.iter().filter(same_recipient).count() < share
+    }
+
+    fn send(&mut self, at: usize) {
+        let Departure { line, parcel } = self.waiting.remove(at);
+        self.lines.push(line.clone());
+        let mut courier = self.home.pop().unwrap_or_else(|| Courier::new(&self.relay));
+        self.flights.push(Box::pin(async move {
+            let outcome = courier.deliver(&parcel).await;
+            Landed { courier, line, outcome }
+        }));
+    }
+
+    /// Has an answer kept. While others get through, trouble on one connection is that connection's: fewer are used.
+    /// Where none does, nothing else is tried for now.
+    async fn settle(&mut self, Landed { courier, line, outcome }: Landed, jobs: &mpsc::Sender<Job>) {
+        self.lines.retain(|other| other.id != line.id);
+        let trouble = courier.trouble().cloned();
+        self.home.push(courier);
         // Without a worker nothing can be kept; the lease ends and the mail goes out again.
+        let _ = jobs.send(Job::Settle(Box::new(line), outcome)).await;
+        let health = trouble.as_ref().map_or_else(|| Health::Well("mail goes out".to_owned()), Trouble::health);
+        match trouble {
+            None => self.most = self.borne,
+            Some(_) if !self.flights.is_empty() => {
+                (self.most, self.borne) = (self.flights.len(), self.flights.len());
+                return;
+            }
+            Some(trouble) => {
+                self.most = 1;
+                for Departure { line, .. } in std::mem::take(&mut self.waiting) {
+                    let outcome = Outcome::Transient(trouble.text().to_owned());
+                    let _ = jobs.send(Job::Settle(Box::new(line), outcome)).await;
+                }
+            }
+        }
         let _ = jobs.send(Job::Health("relay".to_owned(), health)).await;
-        let _ = jobs.send(Job::Settle(Box::new(departure.line), outcome)).await;
-        if stopping() {
-            return;
+    }
+
+    async fn rest_the_tired(&mut self) {
+        for courier in &mut self.home {
+            let tired = tokio::select! {
+                biased;
+                () = courier.tired() => true,
+                () = std::future::ready(()) => false,
+            };
+            if tired {
+                courier.rest().await;
+            }
+        }
+    }
+
+    async fn land_all(&mut self, jobs: &mpsc::Sender<Job>) {
+        while let Some(landed) = self.flights.next().await {
+            self.settle(landed, jobs).await;
+        }
+        for courier in &mut self.home {
+            courier.rest().await;
         }
     }
 }

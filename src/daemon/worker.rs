@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Shared, clock};
 use crate::engine::delivery::{self, Departure};
-use crate::engine::intake::{self, Outcome, Rules};
+use crate::engine::intake::{self, Answer, Outcome, Rules};
 use crate::engine::{retention, timers};
 use crate::relay;
 use crate::source::{Delivery, Health, Incoming, Receipt};
@@ -59,7 +59,7 @@ struct Worker {
     /// How the store fares.
     fares: Health,
     /// Answers of the relay that could not be kept yet. Until they are, no more mail goes out: it would go out again.
-    unsettled: Vec<(Box<OutboxLine>, relay::Outcome)>,
+    unsettled: Vec<Answer>,
     /// What was last kept of each part, and when.
     healths: BTreeMap<String, (Health, Timestamp)>,
 }
@@ -84,8 +84,8 @@ impl Worker {
                 waiting.into_iter().partition(|job| matches!(job, Job::Take(_)));
             self.take_all(deliveries);
             others.into_iter().for_each(|job| self.other(job));
+            self.settle();
         }
-        self.settle();
     }
 
     fn rules(shared: &Shared) -> Rules<'_> {
@@ -155,8 +155,7 @@ impl Worker {
             }
             Job::Settle(line, outcome) => {
                 sent(&line, &outcome);
-                self.unsettled.push((line, outcome));
-                self.settle();
+                self.unsettled.push(Answer { line: *line, outcome });
             }
             Job::Take(_) => {}
             Job::Timers(answer) => {
@@ -172,26 +171,27 @@ impl Worker {
         }
     }
 
-    /// Keeps what became of mails that went out, in their order, as far as the store takes it.
+    /// Keeps what became of mails that went out, as far as the store takes it.
     fn settle(&mut self) {
+        if self.unsettled.is_empty() {
+            return;
+        }
         let shared = Arc::clone(&self.shared);
-        let settings = &shared.loaded.plant.outbox;
-        while let Some((line, outcome)) = self.unsettled.first() {
-            let now = clock::now();
-            let settled = intake::settle(Self::rules(&shared), &mut self.store, line, outcome, now, settings);
-            match &settled {
+        let (rules, settings) = (Self::rules(&shared), &shared.loaded.plant.outbox);
+        let settled = intake::settle(rules, &mut self.store, &self.unsettled, clock::now(), settings);
+        self.judge(settled.as_ref().err());
+        let Ok(settled) = settled else { return };
+        for (Answer { line, .. }, settled) in self.unsettled.drain(..).zip(settled) {
+            match settled {
                 Ok(true) => {
                     tracing::error!(to = %line.to, subject = %line.subject, "mail given up; `outbox list --state dead` shows it");
                     shared.bell.notify_one();
                 }
                 Ok(false) => {}
-                Err(error) if error.concerns_one_call() => {
+                Err(error) => {
                     tracing::error!(%error, id = line.id.0, "the answer to a mail can't be kept; please report this");
                 }
-                Err(_) => return self.judge(settled.as_ref().err()),
             }
-            self.unsettled.remove(0);
-            self.judge(None);
         }
     }
 

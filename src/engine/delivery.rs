@@ -51,7 +51,7 @@ impl Default for OutboxSettings {
             longest_wait: SignedDuration::from_hours(1),
             give_up_after: SignedDuration::from_hours(5 * 24),
             lease: SignedDuration::from_hours(1),
-            at_once: 8,
+            at_once: 64,
         }
     }
 }

@@ -280,19 +280,34 @@ pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp)
     answer.map_err(OrderError::Refused)
 }
 
-/// Settles an outbox row by what the relay said. Of a mail that was given up the ticket learns, and operators are told,
-/// in the same transaction. Whether the row is dead now.
+/// What the relay said of a row of the outbox.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub line: OutboxLine,
+    pub outcome: relay::Outcome,
+}
+
+/// Settles rows of the outbox by what the relay said, in one transaction. Of a mail that was given up the ticket learns,
+/// and operators are told. For each, whether its row is dead now, or why its answer alone can't be kept.
 pub fn settle(
     rules: Rules<'_>,
     store: &mut Store,
-    line: &OutboxLine,
-    outcome: &relay::Outcome,
+    answers: &[Answer],
     now: Timestamp,
     settings: &OutboxSettings,
-) -> Result<bool, StoreError> {
-    store.batch(|batch| match delivery::settle(batch, line, outcome, now, settings)? {
+) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+    let settle_one = |batch: &mut Batch<'_>, Answer { line, outcome }: &Answer| match delivery::settle(
+        batch, line, outcome, now, settings,
+    )? {
         Some(dead) => bury(rules, batch, &dead, now).map(|()| true),
         None => Ok(false),
+    };
+    store.batch(|batch| {
+        let one = |answer| match batch.item(|batch| settle_one(batch, answer))? {
+            Err(error) if !error.concerns_one_call() => Err(error),
+            settled => Ok(settled),
+        };
+        answers.iter().map(one).collect()
     })
 }
 

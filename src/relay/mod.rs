@@ -82,6 +82,14 @@ impl RelaySettings {
         }
     }
 
+    /// How many couriers may be under way at once.
+    pub fn connections(&self) -> usize {
+        match self {
+            Self::Smtp(settings) => settings.connections,
+            Self::Maildir(_) => 1,
+        }
+    }
+
     /// Makes every path absolute by `at`, which knows the directory of the configuration.
     pub fn resolve(&mut self, at: &dyn Fn(&Path) -> PathBuf) {
         match self {

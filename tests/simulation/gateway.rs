@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use ggus_gateway::config::{self, Loaded};
 use ggus_gateway::engine::delivery::{self, Departure};
-use ggus_gateway::engine::intake::{self, Outcome, Rules};
+use ggus_gateway::engine::intake::{self, Answer, Outcome, Rules};
 use ggus_gateway::engine::timers::{self, Turn};
 use ggus_gateway::render::template::Templates;
 use ggus_gateway::source::Incoming;
@@ -191,6 +191,8 @@ impl Gateway {
     /// Writes down what the relay said. Whether the mail is dead now.
     pub fn settle(&mut self, hand: &Hand, answer: &relay::Outcome, now: Timestamp) -> Result<bool, StoreError> {
         let (rules, settings) = (self.plant.rules(), &self.plant.loaded.plant.outbox);
-        intake::settle(rules, self.store(), &hand.departure.line, answer, now, settings)
+        let answers = [Answer { line: hand.departure.line.clone(), outcome: answer.clone() }];
+        // One answer makes one result.
+        intake::settle(rules, self.store(), &answers, now, settings)?.remove(0)
     }
 }

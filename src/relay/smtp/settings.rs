@@ -53,6 +53,9 @@ pub struct Settings {
     /// How long a kept connection may be idle.
     #[serde(default = "idle", deserialize_with = "span")]
     pub idle: Duration,
+    /// Connections at once.
+    #[serde(default = "connections")]
+    pub connections: usize,
     /// How many mails go over one connection.
     #[serde(default = "mails_per_connection")]
     pub mails_per_connection: u32,
@@ -84,6 +87,10 @@ pub enum Tls {
 
 fn idle() -> Duration {
     Duration::from_secs(30)
+}
+
+fn connections() -> usize {
+    4
 }
 
 fn mails_per_connection() -> u32 {
@@ -126,6 +133,7 @@ impl Settings {
             token_file: None,
             token_command: None,
             idle: idle(),
+            connections: connections(),
             mails_per_connection: mails_per_connection(),
             connect_limit: connect_limit(),
             command_limit: command_limit(),
@@ -173,6 +181,9 @@ impl Settings {
         }
         if self.hello.as_deref().is_some_and(|name| !is_host(name)) {
             add("hello", "the EHLO name is no host name".to_owned(), "write this host's full name, or leave it out");
+        }
+        if self.connections == 0 {
+            add("connections", "no mail could ever be sent".to_owned(), "write at least 1");
         }
         if self.mails_per_connection == 0 {
             add("mails_per_connection", "no mail could ever be sent".to_owned(), "write at least 1");
@@ -283,8 +294,8 @@ mod tests {
         assert_eq!(keys("host = 'a b'"), ["host"]);
         assert_eq!(keys("host = 'a'\nhello = \"x\\r\\nQUIT\""), ["hello"]);
         assert_eq!(
-            keys("host = 'a'\nmails_per_connection = 0\ndata_limit = '0s'"),
-            ["mails_per_connection", "data_limit"]
+            keys("host = 'a'\nconnections = 0\nmails_per_connection = 0\ndata_limit = '0s'"),
+            ["connections", "mails_per_connection", "data_limit"]
         );
         assert_eq!(keys("host = 'a'\ntls = 'none'\nca_file = 'x.pem'"), ["tls"]);
     }
