@@ -5,14 +5,16 @@
 
 use std::time::Instant;
 
+use tokio::task::JoinHandle;
+
 use super::mailbox::Mailbox;
 use super::patience::{Patience, Stage};
 use super::session::Trouble;
 use super::settings::After;
 use crate::source::{Health, Incoming, Mailroom, Receipt};
 
-/// Octets of mails in one batch; one mail may be larger by itself.
-const BATCH_OCTETS: u64 = 32 << 20;
+/// Octets of mails in one batch, of which there are two at a time; one mail may be larger by itself.
+const BATCH_OCTETS: u64 = 16 << 20;
 
 /// How a look went.
 #[derive(Debug, Default)]
@@ -61,38 +63,65 @@ pub async fn take_all(
     patience.opened(mailbox.uid_validity());
     let there = mailbox.search().await?;
     patience.retain(&there);
-    let (fresh, again) = patience.due(&there, Instant::now());
+    let due = patience.due(&there, Instant::now());
     let mut round = Round::default();
+    let mut under_way = None;
+    let ended = take_due(mailbox, mailroom, patience, due, &mut round, &mut under_way).await;
+    // What was handed over is durable, whatever became of the connection.
+    let kept = received(under_way, patience, &mut round).await;
+    ended?;
+    put_away(mailbox, &kept, patience, &mut round).await?;
+    if round.refused.is_none() {
+        put_away(mailbox, &patience.kept(Instant::now()), patience, &mut round).await?;
+    }
+    Ok(round)
+}
+
+/// A batch that was handed over.
+struct UnderWay {
+    uids: Vec<u32>,
+    receipts: JoinHandle<Vec<Receipt>>,
+}
+
+/// Fetches batch after batch: while one is made durable, the next is fetched, and the one before is put away.
+async fn take_due(
+    mailbox: &mut Mailbox<'_>,
+    mailroom: &Mailroom,
+    patience: &mut Patience,
+    (fresh, again): (Vec<u32>, Vec<u32>),
+    round: &mut Round,
+    under_way: &mut Option<UnderWay>,
+) -> Result<(), Trouble> {
     for chunk in fresh.chunks(mailbox.settings.batch.max(1)).chain(again.chunks(1)) {
         let sizes = mailbox.sizes(chunk, patience).await?;
         absent(chunk, sizes.iter().map(|(uid, _)| *uid), patience);
         for batch in batches(&sizes) {
-            take(mailbox, &batch, mailroom, patience, &mut round).await?;
+            let fetched = mailbox.fetch(&batch, patience).await;
+            let kept = received(under_way.take(), patience, round).await;
+            let (uids, mails): (Vec<u32>, Vec<Incoming>) = fetched?.into_iter().unzip();
+            let asked: Vec<u32> = batch.iter().map(|(uid, _)| *uid).collect();
+            absent(&asked, uids.iter().copied(), patience);
+            if round.refused.is_none() && !mails.is_empty() {
+                let mailroom = mailroom.clone();
+                let receipts = tokio::spawn(async move { mailroom.deliver(mails).await });
+                *under_way = Some(UnderWay { uids, receipts });
+            }
+            put_away(mailbox, &kept, patience, round).await?;
             if round.refused.is_some() {
-                return Ok(round);
+                return Ok(());
             }
         }
     }
-    put_away(mailbox, &patience.kept(Instant::now()), patience, &mut round).await?;
-    Ok(round)
+    Ok(())
 }
 
-async fn take(
-    mailbox: &mut Mailbox<'_>,
-    batch: &[(u32, u32)],
-    mailroom: &Mailroom,
-    patience: &mut Patience,
-    round: &mut Round,
-) -> Result<(), Trouble> {
-    let asked: Vec<u32> = batch.iter().map(|(uid, _)| *uid).collect();
-    let (uids, mails): (Vec<u32>, Vec<Incoming>) = mailbox.fetch(batch, patience).await?.into_iter().unzip();
-    absent(&asked, uids.iter().copied(), patience);
-    if mails.is_empty() {
-        return Ok(());
-    }
+/// Waits until a batch is durable, or is not; gives the mails that are.
+async fn received(under_way: Option<UnderWay>, patience: &mut Patience, round: &mut Round) -> Vec<u32> {
+    let Some(UnderWay { uids, receipts }) = under_way else { return Vec::new() };
+    let receipts = receipts.await.unwrap_or_default();
     let mut kept = Vec::new();
     let mut later = None;
-    for (uid, receipt) in uids.into_iter().zip(mailroom.deliver(mails).await) {
+    for (uid, receipt) in uids.into_iter().zip(receipts) {
         match receipt {
             Receipt::Kept => kept.push(uid),
             Receipt::Later(why) => {
@@ -104,9 +133,8 @@ async fn take(
     round.taken += kept.len();
     // Known as durable before anything else can go wrong: then it is not fetched again.
     patience.keep(&kept, Instant::now());
-    put_away(mailbox, &kept, patience, round).await?;
     round.refused = later.filter(|_| kept.is_empty());
-    Ok(())
+    kept
 }
 
 /// Mails that were asked for and did not come.
