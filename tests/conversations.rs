@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 
 use ggus_gateway::config::{self, Loaded};
 use ggus_gateway::desk::decision::{Act, Decision, Order, Outbound};
+use ggus_gateway::desk::ops::Opening;
 use ggus_gateway::desk::policy::UnitName;
 use ggus_gateway::desk::ticket::TicketId;
 use ggus_gateway::desk::timer::Timer;
 use ggus_gateway::engine::intake::{self, Rules};
-use ggus_gateway::engine::{retention, timers, units};
+use ggus_gateway::engine::{orders, retention, timers, units};
 use ggus_gateway::mail::authres::MethodResult;
 use ggus_gateway::mail::smime;
 use ggus_gateway::render::template::Templates;
@@ -169,11 +170,18 @@ impl World {
             let done = retention::redact(policy, &mut self.store, id, order, self.now, false);
             return done.map(drop).map_err(|error| error.to_string());
         }
+        // `open site=INFN-T1 check=CRL node=ce01 | subject | text`
+        if let Some(opening) = command.strip_prefix("open ") {
+            let decision = orders::open(rules, &mut self.store, &opened(opening), "olga", self.now);
+            self.remember(decision.map_err(|error| error.to_string())?);
+            return Ok(());
+        }
         let mut words = command.splitn(3, ' ');
         let (verb, number, rest) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or_default());
         let text = rest.to_owned();
         let act = match verb {
             "assign" => Act::Assign { unit: UnitName(text), text: None },
+            "clear" => Act::Clear { text },
             "close" => Act::Close,
             "comment" => Act::Comment { text, public: true },
             "hold" => Act::Hold { wake: (!rest.is_empty()).then(|| rest.parse().unwrap()) },
@@ -272,6 +280,23 @@ impl World {
             _ => panic!("{place}: {claim}"),
         }
     }
+}
+
+fn opened(command: &str) -> Opening {
+    let mut parts = command.splitn(3, " | ");
+    let mut opening = Opening::default();
+    for (name, value) in parts.next().unwrap().split(' ').filter_map(|word| word.split_once('=')) {
+        match name {
+            "check" => opening.check = Some(value.to_owned()),
+            "node" => opening.node = Some(value.to_owned()),
+            "site" => opening.site = Some(value.to_owned()),
+            "unit" => opening.unit = Some(value.into()),
+            _ => panic!("unknown field {name}"),
+        }
+    }
+    let mut text = || parts.next().unwrap().to_owned();
+    (opening.subject, opening.text) = (text(), text());
+    opening
 }
 
 /// The author, and what was found out about their signature when the mail came.

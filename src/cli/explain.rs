@@ -112,6 +112,7 @@ fn sender(decision: &Decision) -> Value {
     let party = match (&actor, &understood.unit) {
         (Some(Actor::Unit(_)), _) | (Some(Actor::Stranger(_)) | None, Some(_)) => "unit",
         (Some(Actor::User(_)), _) => "user",
+        (Some(Actor::Monitor(_)), _) => "monitor",
         (Some(Actor::Site(_)), _) => "site",
         _ => "unknown",
     };

@@ -177,8 +177,9 @@ fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Resu
     let routed = routing::read(&gateway, files, &mut report);
     match (gateway.into_parts(), routed) {
         (Some((plant, desk, limits, clocks)), Some(routing)) if !report.has_errors() => {
-            let routing::Routing { units, default_unit, sites, rules, alarmers, dialects } = routing;
-            let policy = Policy { desk, units, default_unit, sites, rules, alarmers, limits, clocks, dialects };
+            let routing::Routing { units, default_unit, sites, rules, alarmers, monitors, dialects } = routing;
+            let policy =
+                Policy { desk, units, default_unit, sites, rules, alarmers, monitors, limits, clocks, dialects };
             Ok(Loaded { policy, plant, warnings: report.into_problems().0 })
         }
         _ => Err(report.into_problems()),

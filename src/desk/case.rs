@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::dialect::{Kind, Reading};
 use super::inquiry::Inquiry;
+use super::monitor::{self, Sighting};
 use super::open;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, AddressTag};
@@ -41,6 +42,8 @@ pub struct Case<'a> {
     pub controls: Controls,
     pub form: Form,
     pub keys: MailKeys,
+    /// What a monitoring system says by it.
+    pub sighting: Option<Sighting<'a>>,
 }
 
 /// The keys that a mail carries, each kind in the order found (protocol section 3).
@@ -90,7 +93,22 @@ impl<'a> Case<'a> {
             signals.marks.push(Mark::SaysAway);
         }
         let report = signals.bounce.then(|| report::report(mail)).flatten();
-        Self { mail, signals, report, alignment, own_alignment, signature, unit, cut, reading, controls, form, keys }
+        let sighting = monitor::read(policy, mail);
+        Self {
+            sighting,
+            mail,
+            signals,
+            report,
+            alignment,
+            own_alignment,
+            signature,
+            unit,
+            cut,
+            reading,
+            controls,
+            form,
+            keys,
+        }
     }
 
     /// The text that a person wrote this time: without quote, signature, boilerplate, control lines and forms.
@@ -130,6 +148,7 @@ impl<'a> Case<'a> {
             letters: letters.take(Inquiry::MOST_KEYS).collect(),
             correspondent: open::correspondent(policy, self),
             body_print: self.body_print(),
+            watched: self.sighting.as_ref().map(|sighting| sighting.watched.key()),
             recognised: self.unit.filter(|unit| unit.auto).map(|unit| unit.name.clone()),
             hour_ago: before(now, SignedDuration::from_hours(1)),
             repeats_since: before(now, policy.limits.repeat_window),

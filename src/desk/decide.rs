@@ -14,6 +14,7 @@ use super::guard;
 use super::inquiry::Snapshot;
 use super::matching::{self, Match};
 use super::open;
+use super::ops;
 use super::policy::{Policy, ReplyMeans, Unit};
 use super::speak::{self, Role, Speaker};
 use super::ticket::{Ticket, TicketId};
@@ -30,6 +31,10 @@ pub fn decide(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, now: Timest
     }
     if let Some(report) = &case.report {
         let mut decision = bounce::decide(policy, case, report, snapshot, now);
+        trail.append(&mut decision.trail);
+        return Decision { trail, ..decision };
+    }
+    if let Some(mut decision) = ops::decide(policy, case, snapshot, now) {
         trail.append(&mut decision.trail);
         return Decision { trail, ..decision };
     }

@@ -65,6 +65,10 @@ pub enum Act {
         unit: UnitName,
         text: Option<String>,
     },
+    /// The alarm of an operational ticket is over.
+    Clear {
+        text: String,
+    },
     Close,
     Comment {
         text: String,

@@ -87,6 +87,9 @@ impl<'a> Draft<'a> {
     /// where that unit could not be reached.
     pub fn reopen(&mut self) {
         self.ticket.ended = None;
+        if let Some(watched) = &mut self.ticket.watched {
+            watched.cleared = None;
+        }
         if let Some(unit) = self.ticket.unit.clone() {
             self.begin_again(&unit);
         }

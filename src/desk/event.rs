@@ -19,6 +19,8 @@ use crate::mail::report::Report;
 pub enum Actor {
     /// The desk itself.
     Desk,
+    /// A monitoring system, proven; its name.
+    Monitor(String),
     /// A person at the command line, by name.
     Operator(String),
     /// A site's emergency address, proven as far as the policy asks; the site's name.

@@ -30,6 +30,8 @@ pub struct Inquiry {
     pub body_print: Option<Digest>,
     /// What is known of the dialect of this unit?
     pub recognised: Option<UnitName>,
+    /// What a monitoring system watches: which ticket is the newest about it?
+    pub watched: Option<String>,
     pub hour_ago: Timestamp,
     pub repeats_since: Timestamp,
 }
@@ -71,6 +73,8 @@ pub struct Snapshot {
     pub repeats: BTreeSet<TicketId>,
     /// What is known of the dialect of the unit that was asked for.
     pub recognised: Option<Recognised>,
+    /// The newest ticket about what is watched.
+    pub watched: Option<TicketId>,
     /// The number that a new ticket would get.
     pub next_ticket: TicketId,
 }

@@ -351,7 +351,7 @@ fn submitter_name(ticket: &Ticket) -> String {
 fn author_name(draft: &Draft<'_>, author: &Actor) -> String {
     match author {
         Actor::Desk | Actor::Operator(_) => draft.policy.desk.display_name.clone(),
-        Actor::Site(site) => site.clone(),
+        Actor::Monitor(name) | Actor::Site(name) => name.clone(),
         Actor::Stranger(who) => who.clone(),
         Actor::Unit(unit) => unit.to_string(),
         Actor::User(address) if draft.ticket.submitter.is(address) => submitter_name(&draft.ticket),

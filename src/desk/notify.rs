@@ -101,7 +101,9 @@ fn unanswered(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
 /// The user hears that the desk has the mail; not a machine, not a list, not a helpdesk.
 fn receipt(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
     let Some(case) = draft.case else { return };
-    let silent = if case.unit.is_some() {
+    let silent = if draft.ticket.watched.is_some() {
+        Some("a monitoring system is not answered".to_owned())
+    } else if case.unit.is_some() {
         Some("a registered unit is never answered automatically".to_owned())
     } else if case.signals.automatic() {
         Some("its mail carries an automatic mark".to_owned())
@@ -127,7 +129,8 @@ fn receipt(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
 }
 
 fn dispatch(draft: &mut Draft<'_>, unit: &UnitName, mails: &mut Vec<Outbound>) {
-    let text = draft.ticket.description.clone();
+    let plan = tell::plan(draft.policy, &draft.ticket).map(|plan| format!("\n\n{plan}")).unwrap_or_default();
+    let text = format!("{}{plan}", draft.ticket.description);
     let by = Actor::User(draft.ticket.submitter.address.clone());
     mails.extend(letter::to_unit(draft, unit, Template::Dispatch, &text, &by));
     mails.extend(letter::to_site(draft, unit, &text));
@@ -197,6 +200,7 @@ fn reopened(draft: &mut Draft<'_>, actor: &Actor, text: &str, mails: &mut Vec<Ou
     if draft.ticket.unit.as_ref() != Some(&draft.policy.default_unit) {
         let why = match actor {
             Actor::Operator(name) => format!("{name} of the desk has reopened the ticket."),
+            Actor::Monitor(name) => format!("The alarm of {name} has come again, so the ticket is open again."),
             _ => "The user was not content with the solution and has reopened the ticket.".to_owned(),
         };
         tpm(draft, &why, mails);

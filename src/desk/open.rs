@@ -202,7 +202,7 @@ fn left_out_copies(draft: &mut Draft<'_>, case: &Case<'_>) {
 }
 
 /// The described fields, each checked against what the policy knows; what can't be kept is noted.
-fn fields(draft: &mut Draft<'_>, case: &Case<'_>) {
+pub fn fields(draft: &mut Draft<'_>, case: &Case<'_>) {
     let form = &case.form;
     for note in &form.notes {
         let note = note_text(note);

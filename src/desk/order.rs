@@ -7,8 +7,9 @@ use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
 use super::inquiry::Snapshot;
 use super::leg::LegState;
+use super::ops;
 use super::policy::{Policy, UnitName};
-use super::ticket::{Solution, Status};
+use super::ticket::{Solution, Status, TicketType};
 use super::timer::Timer;
 
 /// Carries an order out; the error says why it can't be and what can be done instead.
@@ -26,6 +27,7 @@ pub fn decide(policy: &Policy, order: &Order, snapshot: &Snapshot, now: Timestam
     let actor = Actor::Operator(order.by.clone());
     match &order.act {
         Act::Assign { unit, text } => assign(&mut draft, &actor, unit, text.as_deref())?,
+        Act::Clear { text } => clear(&mut draft, &actor, text)?,
         Act::Close => close(&mut draft, &actor)?,
         Act::Comment { text, public } => {
             let visibility = if *public { Visibility::Public } else { Visibility::Internal };
@@ -96,6 +98,18 @@ fn close(draft: &mut Draft<'_>, actor: &Actor) -> Result<(), String> {
             Ok(())
         }
     }
+}
+
+fn clear(draft: &mut Draft<'_>, actor: &Actor, text: &str) -> Result<(), String> {
+    open_only(draft)?;
+    let (id, kind) = (draft.ticket.id, draft.ticket.kind.words());
+    if draft.ticket.kind != TicketType::Ops {
+        return Err(format!("ticket {id} is of type {kind} and has no alarm, solve it instead"));
+    }
+    let Actor::Operator(by) = actor else { return Ok(()) };
+    let text = if text.trim().is_empty() { "The alarm is cleared." } else { text };
+    ops::clear(draft, actor, by, text);
+    Ok(())
 }
 
 fn set_timer(draft: &mut Draft<'_>, actor: &Actor, timer: Timer, runs: bool) -> Result<(), String> {

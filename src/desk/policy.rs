@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::alarm::Alarmer;
 use super::calendar::{Calendar, WorkTime};
 use super::dialect::Dialect;
+use super::monitor::Monitor;
 use super::person::Person;
 use super::route::Rule;
 use super::tag::{Keys, Tags};
@@ -48,6 +49,8 @@ pub struct Policy {
     pub rules: Vec<Rule>,
     /// Who may raise alarms.
     pub alarmers: Vec<Alarmer>,
+    /// Whose alarms open operational tickets.
+    pub monitors: Vec<Monitor>,
     pub limits: Limits,
     pub clocks: Clocks,
     /// Every dialect that a unit may turn out to write.

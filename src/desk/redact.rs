@@ -77,7 +77,7 @@ pub fn actor(actor: &Actor) -> Actor {
     match actor {
         Actor::Stranger(_) => Actor::Stranger(REDACTED.to_owned()),
         Actor::User(_) => Actor::User(Address::nobody()),
-        Actor::Desk | Actor::Operator(_) | Actor::Site(_) | Actor::Unit(_) => actor.clone(),
+        Actor::Desk | Actor::Monitor(_) | Actor::Operator(_) | Actor::Site(_) | Actor::Unit(_) => actor.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::case::Case;
 use super::event::Actor;
 use super::matching::Match;
+use super::monitor::Monitor;
 use super::person::Person;
 use super::policy::{Policy, Trust, Unit, UnitName};
 use super::tag::Party;
@@ -102,6 +103,11 @@ pub fn on_new(policy: &Policy, case: &Case<'_>) -> Speaker {
             speaker
         }
     }
+}
+
+/// What proves that a mail is a monitoring system's.
+pub fn of_monitor(case: &Case<'_>, monitor: &Monitor) -> Proof {
+    proof(case, monitor.trust, &monitor.signers, false)
 }
 
 /// A unit has a part where it holds or held a leg; the triaging unit also where it was asked to look.

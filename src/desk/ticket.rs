@@ -7,6 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::leg::Leg;
+use super::monitor::Watched;
 use super::policy::UnitName;
 use super::timer::Clock;
 use crate::mail::language::Language;
@@ -253,6 +254,9 @@ pub struct Ticket {
     pub mails_sent: u32,
     /// Legs in the order of their making.
     pub legs: Vec<Leg>,
+    /// What an operational ticket is about, where a monitoring system watches it.
+    #[serde(default)]
+    pub watched: Option<Watched>,
     /// A test ticket of the desk's own: it has no user, and is about one unit.
     #[serde(default)]
     pub probe: bool,
@@ -298,6 +302,7 @@ impl Ticket {
             flags: Vec::new(),
             mails_sent: 0,
             legs: Vec::new(),
+            watched: None,
             probe: false,
             redacted: None,
         }

@@ -108,6 +108,8 @@ pub enum Reason {
     Rule { rule: String, holds: bool, because: String },
     /// Where the ticket goes.
     Routed { unit: UnitName, by: String },
+    /// A monitoring system's alarm, or its end.
+    Sighted { monitor: String, what: String, cleared: bool },
     /// An alarm is raised.
     AlarmRaised { site: String, by: String },
     /// An alarm is asked for, and not raised.
@@ -174,6 +176,10 @@ impl fmt::Display for Reason {
                 write!(f, "rule {rule} {}: {because}", if *holds { "holds" } else { "does not hold" })
             }
             Self::Routed { unit, by } => write!(f, "it goes to {unit}, by {by}"),
+            Self::Sighted { monitor, what, cleared: false } => write!(f, "it is an alarm of {monitor}: {what}"),
+            Self::Sighted { monitor, what, cleared: true } => {
+                write!(f, "it says that an alarm of {monitor} is cleared: {what}")
+            }
             Self::AlarmRaised { site, by } => write!(f, "it is an alarm for {site}, raised by {by}"),
             Self::AlarmRefused { because } => write!(f, "it asks for an alarm, and none is raised: {because}"),
             Self::StatusChange { from, to } => write!(f, "status: {from} becomes {to}"),
@@ -190,6 +196,7 @@ impl fmt::Display for Reason {
 fn speaker(actor: &Actor) -> String {
     match actor {
         Actor::Desk => "the desk itself".to_owned(),
+        Actor::Monitor(name) => format!("it speaks for the monitor {name}"),
         Actor::Operator(name) => format!("operator {name}"),
         Actor::Site(site) => format!("it is {site}'s, from its emergency address"),
         Actor::Stranger(who) => format!("{who} speaks for nobody known here"),

@@ -7,6 +7,7 @@
 pub mod delivery;
 mod digests;
 pub mod intake;
+pub mod orders;
 mod pace;
 pub mod retention;
 pub mod timers;

@@ -25,6 +25,11 @@ pub(super) fn look(conn: &Connection, inquiry: &Inquiry) -> Result<Snapshot, Fau
     let mut named: BTreeSet<TicketId> = inquiry.tickets.iter().take(MOST).copied().collect();
     named.extend(threads.values());
     named.extend(foreign_ids.values());
+    let watched = match &inquiry.watched {
+        Some(what) => cells::row(conn, sql::WATCHED, [what], ticket_of)?,
+        None => None,
+    };
+    named.extend(watched);
     named.extend(letters.keys().map(|(ticket, _)| *ticket));
     let tickets = tickets(conn, &named)?;
     Ok(Snapshot {
@@ -33,6 +38,7 @@ pub(super) fn look(conn: &Connection, inquiry: &Inquiry) -> Result<Snapshot, Fau
         answers_in_ticket: answers_in(conn, inquiry, tickets.keys())?,
         repeats: repeats(conn, inquiry)?,
         recognised: recognised(conn, inquiry)?,
+        watched,
         next_ticket: TicketId(cells::number("next", cells::value(conn, sql::NEXT_TICKET, [])?)?),
         tickets,
         threads,

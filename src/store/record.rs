@@ -110,6 +110,9 @@ fn write_ticket(conn: &Connection, record: &Record<'_>) -> Result<Option<i64>, F
     if let Some(unit) = ticket.unit.as_ref().filter(|_| ticket.probe) {
         execute(conn, sql::PROBE_SET, (id, &unit.0, ticket.status.words()))?;
     }
+    if let Some(watched) = &ticket.watched {
+        execute(conn, sql::WATCHED_SET, (watched.key(), id))?;
+    }
     for (unit, foreign_id) in ticket.foreign_keys() {
         execute(conn, sql::FOREIGN_ID_NEW, (&unit.0, &foreign_id, id))?;
     }

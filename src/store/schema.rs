@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "redacted", sql: include_str!("migrations/0006_redacted.sql") },
     Migration { name: "due", sql: include_str!("migrations/0007_due.sql") },
     Migration { name: "digest", sql: include_str!("migrations/0008_digest.sql") },
+    Migration { name: "ops", sql: include_str!("migrations/0009_ops.sql") },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.

@@ -78,6 +78,7 @@ statements! {
     REPEATS = "SELECT DISTINCT ticket FROM mail \
                WHERE body_print = ?1 AND ticket IS NOT NULL AND received >= ?2 LIMIT ?3";
     RECOGNISED = "SELECT known FROM recognised WHERE unit = ?1";
+    WATCHED = "SELECT ticket FROM watched WHERE what = ?1";
     NEXT_TICKET = "SELECT next FROM counter WHERE name = 'ticket'";
     TICKET = "SELECT whole FROM ticket WHERE id = ?1";
 
@@ -100,6 +101,8 @@ statements! {
     TICKETS_OPEN_AT = "SELECT whole FROM ticket INDEXED BY ticket_open_at WHERE unit = ?1 AND open = 1 \
                        ORDER BY id LIMIT ?2";
     TICKET_POSTPONED = "UPDATE ticket SET due = ?2 WHERE id = ?1";
+    WATCHED_SET = "INSERT INTO watched (what, ticket) VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE \
+                   SET ticket = max(ticket, excluded.ticket)";
     PROBE_SET = "INSERT INTO probe (ticket, unit, status) VALUES (?1, ?2, ?3) ON CONFLICT (ticket) DO UPDATE \
                  SET status = excluded.status";
     MAIL_NEW = "INSERT INTO mail (digest, fingerprint, source, identity, message_id, sender, subject, received, size, \

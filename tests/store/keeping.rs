@@ -108,6 +108,7 @@ fn a_key_that_leads_nowhere_is_left_out() {
         answers_in_ticket: [].into(),
         repeats: [].into(),
         recognised: None,
+        watched: None,
         next_ticket: TicketId(2),
     };
     assert_eq!(look(&mut store, &inquiry), empty);

@@ -1,6 +1,7 @@
-//! `routing.toml`: units with their sites, sites with their aliases, rules, alarmers; one file per kind of table.
+//! `routing.toml`: units with their sites, sites with their aliases, rules, alarmers, monitors; one file per kind of table.
 
 mod alarmers;
+mod monitors;
 mod rules;
 mod sites;
 mod units;
@@ -17,6 +18,7 @@ use super::problem::{Report, did_you_mean};
 use super::{Files, dialects};
 use crate::desk::alarm::Alarmer;
 use crate::desk::dialect::Dialect;
+use crate::desk::monitor::Monitor;
 use crate::desk::policy::{Desk, Sites, Unit, UnitName};
 use crate::desk::route::Rule;
 
@@ -28,6 +30,7 @@ pub struct Routing {
     pub sites: Sites,
     pub rules: Vec<Rule>,
     pub alarmers: Vec<Alarmer>,
+    pub monitors: Vec<Monitor>,
     pub dialects: BTreeMap<String, Arc<Dialect>>,
 }
 
@@ -53,7 +56,7 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
         dialects::read(gateway, files, report).into_iter().map(|(name, file)| (name, file.dialect)).collect();
     let (path, text) = files.routing(&gateway.files.as_ref()?.routing, report)?;
     let document = Document::parse(&path, &text, report);
-    document.only(&["alarmer", "default_unit", "rule", "site", "unit"], report);
+    document.only(&["alarmer", "default_unit", "monitor", "rule", "site", "unit"], report);
     let names = document.keys(&["unit"]);
     let mut reader = Reader {
         gateway,
@@ -69,10 +72,11 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
     let sites = reader.sites(&read);
     let rules = reader.rules(&sites);
     let alarmers = reader.alarmers(&sites);
+    let monitors = reader.monitors();
     let units: BTreeMap<UnitName, Unit> =
         read.into_iter().filter_map(|(_, unit)| unit).map(|(unit, _)| (unit.name.clone(), unit)).collect();
     units::shared_addresses(&document, &units, report);
-    Some(Routing { units, default_unit: default_unit?, sites, rules, alarmers, dialects })
+    Some(Routing { units, default_unit: default_unit?, sites, rules, alarmers, monitors, dialects })
 }
 
 struct Reader<'a> {

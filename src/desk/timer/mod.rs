@@ -119,6 +119,9 @@ impl Default for Clocks {
     }
 }
 
+/// The steps of an operational ticket, E1 to E4.
+pub const OPERATIONS: [&str; 4] = ["the site step", "the second site step", "the ROC step", "the operations step"];
+
 impl Step {
     /// `reminder 2 of the question`: what falls due, for people.
     pub fn words(&self, policy: &Policy) -> String {
@@ -127,7 +130,7 @@ impl Step {
             (Timer::Acknowledgement, 2) => "somebody else hears that the unit has not acknowledged".to_owned(),
             (Timer::Acknowledgement, number) => format!("reminder {} to acknowledge", number + 1),
             (Timer::Closing, _) => "the ticket closes".to_owned(),
-            (Timer::Operations, number) => format!("operational step {}", number + 1),
+            (Timer::Operations, number) => format!("E{}, {}", number + 1, OPERATIONS.get(number).unwrap_or(&"")),
             (Timer::Reply, number) if number == last => "the ticket ends without an answer".to_owned(),
             (Timer::Reply, number) => format!("reminder {} of the question", number + 1),
             (Timer::Response, 0) => "warning that a first response is expected".to_owned(),
@@ -275,6 +278,19 @@ fn response(
 /// The reminders, and behind them the end.
 fn reply_step(clocks: &Clocks, number: usize) -> Option<WorkTime> {
     clocks.reply_reminders.iter().chain([&clocks.reply_end]).nth(number).copied()
+}
+
+/// The steps of an operational ticket that lie ahead, from 0, with the days on which each falls due if nothing happens
+/// before.
+pub fn operations(policy: &Policy, ticket: &Ticket) -> Vec<(usize, Timestamp)> {
+    let Some(first) = next(policy, ticket, Timer::Operations) else { return Vec::new() };
+    let mut steps = vec![(first.number, first.due)];
+    while let Some((number, due)) = steps.last().copied()
+        && let Some(next) = moment(policy, ticket, Timer::Operations, number + 1, due)
+    {
+        steps.push((number + 1, next));
+    }
+    steps
 }
 
 /// Until when an ended ticket can be opened again; then it closes.

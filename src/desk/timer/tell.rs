@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Timer, limit};
+use super::{OPERATIONS, Timer, limit};
 use crate::desk::calendar::Calendar;
 use crate::desk::policy::{Policy, Unit};
 use crate::desk::ticket::Ticket;
@@ -41,7 +41,7 @@ pub fn told(policy: &Policy, ticket: &Ticket, steps: &[(Timer, usize)]) -> Told 
         let unit = ticket.unit.as_ref().and_then(|unit| policy.units.get(unit));
         match (timer, unit) {
             (Timer::Acknowledgement, Some(unit)) => acknowledgement(policy, ticket, unit, *step, &mut told),
-            (Timer::Operations, Some(unit)) => operations(policy, unit, *step, &mut told),
+            (Timer::Operations, Some(unit)) => operations(policy, ticket, unit, *step, &mut told),
             (Timer::Reply, _) => told.submitter = true,
             (Timer::Response, Some(unit)) => told.unit.push(response(policy, ticket, unit, *step)),
             (Timer::Triage, _) => {
@@ -88,20 +88,39 @@ fn response(policy: &Policy, ticket: &Ticket, unit: &Unit, step: usize) -> Strin
     }
 }
 
-fn operations(policy: &Policy, unit: &Unit, step: usize, told: &mut Told) {
+fn operations(policy: &Policy, ticket: &Ticket, unit: &Unit, step: usize, told: &mut Told) {
     let days = policy.clocks.operations.get(step).map(ToString::to_string).unwrap_or_default();
+    let number = step + 1;
+    let name = OPERATIONS.get(step).copied().unwrap_or_default();
     let of_unit = match step {
         0 => format!("The alarm of this ticket has not been cleared within {days}: please write to the site again."),
         1 => format!("The alarm has not been cleared within {days} more: please call the site."),
         _ => format!("The alarm has not been cleared within {days} more. The operators have been told."),
     };
-    let of_operators = format!("Step {} is due, {} has the ticket, and its alarm stands.", step + 1, unit.name);
+    let ahead = super::operations(policy, ticket).first().map(|(next, due)| {
+        format!(" The next step is E{}, {}, on {}.", next + 1, OPERATIONS[*next], local(*due, &unit.calendar))
+    });
+    let ahead = ahead.unwrap_or_default();
     if step < 3 {
-        told.unit.push(of_unit);
+        told.unit.push(format!("This is step E{number}, {name}. {of_unit}{ahead}"));
     }
     if step > 1 {
-        told.people(&policy.desk.operators, &of_operators);
+        let of_operators =
+            format!("Step E{number}, {name}, is due: {} has the ticket, and its alarm stands.", unit.name);
+        told.people(&policy.desk.operators, &format!("{of_operators}{ahead}"));
     }
+}
+
+/// The steps of an operational ticket with their days, for the unit that gets it; `None` for any other ticket.
+pub fn plan(policy: &Policy, ticket: &Ticket) -> Option<String> {
+    let unit = ticket.unit.as_ref().and_then(|unit| policy.units.get(unit))?;
+    let steps = super::operations(policy, ticket);
+    let line = |(step, due): &(usize, Timestamp)| {
+        format!("    E{} {}, {}", step + 1, local(*due, &unit.calendar), OPERATIONS[*step])
+    };
+    let lines: Vec<String> = steps.iter().map(line).collect();
+    let begin = "This is an operational ticket. While the alarm stands, its steps are:";
+    (!lines.is_empty()).then(|| format!("{begin}\n\n{}", lines.join("\n")))
 }
 
 /// `2026-11-24 10:00 CET`.

@@ -1,179 +1,21 @@
-//! `ticket`: listings, one ticket whole, and what a person does to one.
+//! What `ticket` shows: listings, one ticket whole, its history in words.
 
 use std::path::Path;
-use std::process::ExitCode;
 
-use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::table::{harmless, table, time};
-use super::{Failure, load, open_reader, open_store, operator, print, print_json};
-use crate::daemon::clock;
-use crate::desk::decision::{Act, Order};
+use super::super::table::{harmless, table, time};
+use super::super::{Failure, open_reader, print, print_json};
 use crate::desk::event::{Actor, Event};
-use crate::desk::policy::{Policy, UnitName};
-use crate::desk::ticket::{Status, Ticket, TicketId};
-use crate::desk::timer::{self, Timer};
-use crate::engine::intake::{self, Rules};
-use crate::store::{Direction, EventRow, MailNumber, MessageRow, Reader, TicketFilter, TicketLine};
+use crate::desk::policy::Policy;
+use crate::desk::ticket::{Ticket, TicketId};
+use crate::desk::timer;
+use crate::store::{Direction, EventRow, MessageRow, Reader, TicketLine};
 
 /// Rows of one history or message list; a ticket with more is stranger than its list is long.
 const MOST: usize = 10_000;
 
-#[derive(Debug, Subcommand)]
-pub enum Action {
-    /// List tickets, newest change first
-    List {
-        #[arg(long)]
-        json: bool,
-        /// Only those that work is expected on
-        #[arg(long)]
-        open: bool,
-        /// new, assigned, "in progress", "waiting for reply", "on hold", reopened, solved, unsolved, verified, closed
-        #[arg(long, value_parser = status)]
-        status: Option<Status>,
-        #[arg(long)]
-        unit: Option<String>,
-        #[arg(long)]
-        site: Option<String>,
-        #[arg(long)]
-        vo: Option<String>,
-        /// How many at the most
-        #[arg(long, default_value_t = 50)]
-        most: usize,
-    },
-    /// Show a ticket with its legs, messages and history
-    Show {
-        number: u64,
-        #[arg(long)]
-        json: bool,
-    },
-    /// Show what happened to a ticket
-    History {
-        number: u64,
-        #[arg(long)]
-        json: bool,
-    },
-    /// Print a mail as it came; `ticket show` names its number
-    Mail { number: u64 },
-    /// Give a ticket to a unit
-    Assign {
-        /// The ticket
-        number: u64,
-        /// Its name as `unit list` shows it
-        unit: String,
-        /// A word to the unit, kept in the history
-        #[arg(long)]
-        text: Option<String>,
-    },
-    /// Add a comment; the user and the unit hear it only with --public
-    Comment {
-        /// The ticket
-        number: u64,
-        text: String,
-        /// Mail it to the user and to the unit
-        #[arg(long)]
-        public: bool,
-    },
-    /// Solve a ticket; the text goes to the user
-    Solve {
-        /// The ticket
-        number: u64,
-        /// What helped, or why it can't be solved
-        #[arg(long)]
-        text: String,
-        /// It will not be solved; the text is the reason
-        #[arg(long)]
-        unsolved: bool,
-    },
-    /// Open a ticket again
-    Reopen {
-        /// The ticket
-        number: u64,
-        /// Why, for the user and the unit
-        #[arg(long, default_value = "")]
-        text: String,
-    },
-    /// Stop a timer of a ticket, or let it run again
-    Timer {
-        /// The ticket
-        number: u64,
-        /// acknowledgement, closing, operations, reply, response, triage, wake
-        #[arg(value_parser = timer)]
-        timer: Timer,
-        /// Nothing more falls due by it
-        #[arg(long, conflicts_with = "start", required_unless_present = "start")]
-        stop: bool,
-        /// It runs again, as if it had not been stopped
-        #[arg(long)]
-        start: bool,
-    },
-    /// Close a ticket for good
-    Close {
-        /// The ticket; it must be solved or unsolved
-        number: u64,
-    },
-    /// Take texts, addresses and names out of a ticket that is over, for ever
-    Redact {
-        /// The ticket; it must be closed, or past the days for reopening
-        number: u64,
-        /// Why, for the history; name nobody
-        #[arg(long, default_value = "a person asked for it")]
-        reason: String,
-        /// Change nothing: say what would go
-        #[arg(long)]
-        dry_run: bool,
-    },
-}
-
-fn status(text: &str) -> Result<Status, String> {
-    let known: Vec<&str> = Status::ALL.iter().map(|status| status.words()).collect();
-    Status::from_words(text).ok_or_else(|| format!("write one of: {}", known.join(", ")))
-}
-
-fn timer(text: &str) -> Result<Timer, String> {
-    let known: Vec<&str> = Timer::ALL.iter().map(|timer| timer.word()).collect();
-    Timer::from_word(text).ok_or_else(|| format!("write one of: {}", known.join(", ")))
-}
-
-pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
-    match action {
-        Action::List { json, open, status, unit, site, vo, most } => {
-            let (_, reader) = open_reader(config)?;
-            let filter = TicketFilter {
-                status: *status,
-                open: *open,
-                unit: unit.clone().map(UnitName),
-                site: site.clone(),
-                vo: vo.clone(),
-            };
-            list(&reader.tickets(&filter, *most)?, *json)?;
-        }
-        Action::Show { number, json } => show(config, TicketId(*number), *json)?,
-        Action::History { number, json } => history(config, TicketId(*number), *json)?,
-        Action::Mail { number } => super::quarantine::print_mail(config, MailNumber(*number))?,
-        Action::Assign { number, unit, text } => {
-            let act = Act::Assign { unit: UnitName(unit.clone()), text: text.clone() };
-            order(config, *number, act)?;
-        }
-        Action::Comment { number, text, public } => {
-            order(config, *number, Act::Comment { text: text.clone(), public: *public })?;
-        }
-        Action::Solve { number, text, unsolved: false } => order(config, *number, Act::Solve { text: text.clone() })?,
-        Action::Solve { number, text, unsolved: true } => order(config, *number, Act::Unsolve { text: text.clone() })?,
-        Action::Reopen { number, text } => order(config, *number, Act::Reopen { text: text.clone() })?,
-        Action::Timer { number, timer, start, .. } => {
-            order(config, *number, Act::Timer { timer: *timer, runs: *start })?;
-        }
-        Action::Close { number } => order(config, *number, Act::Close)?,
-        Action::Redact { number, reason, dry_run } => {
-            super::retention::redact(config, TicketId(*number), reason, *dry_run)?;
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn list(tickets: &[TicketLine], json: bool) -> Result<(), Failure> {
+pub fn list(tickets: &[TicketLine], json: bool) -> Result<(), Failure> {
     if json {
         return print_json(&tickets);
     }
@@ -196,7 +38,7 @@ fn found(reader: &Reader, id: TicketId) -> Result<Ticket, Failure> {
     reader.ticket(id)?.ok_or_else(missing)
 }
 
-fn show(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
+pub fn show(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
     let (loaded, reader) = open_reader(config)?;
     let ticket = found(&reader, id)?;
     let (messages, history) = (reader.mails_of(id, MOST)?, reader.history(id, MOST)?);
@@ -226,6 +68,7 @@ fn as_json(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
         "type_of_problem": ticket.type_of_problem,
         "submitter": ticket.submitter.address,
         "cc": ticket.cc,
+        "watched": ticket.watched,
         "origin": ticket.origin,
         "related": ticket.related,
         "flags": ticket.flags,
@@ -253,6 +96,15 @@ fn as_text(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
     field("VO", ticket.vo.clone());
     field("priority", Some(ticket.priority.words().to_owned()));
     field("type", Some(ticket.kind.words().to_owned()));
+    field(
+        "watched",
+        ticket.watched.as_ref().map(|watched| {
+            let cleared = watched.cleared.map(|at| format!(", cleared {}", time(at))).unwrap_or_default();
+            format!("{}{cleared}", watched.words())
+        }),
+    );
+    let related: Vec<String> = ticket.related.iter().map(ToString::to_string).collect();
+    field("related", (!related.is_empty()).then(|| related.join(", ")));
     field("type of problem", ticket.type_of_problem.clone());
     field("created", Some(time(ticket.created)));
     field("changed", Some(time(ticket.changed)));
@@ -298,7 +150,7 @@ fn message_line(row: &MessageRow) -> String {
     format!("    {}  {}", time(row.at), harmless(&what, 200))
 }
 
-fn history(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
+pub fn history(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
     let (_, reader) = open_reader(config)?;
     found(&reader, id)?;
     let rows = reader.history(id, MOST)?;
@@ -311,13 +163,14 @@ fn history(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
 fn history_line(row: &EventRow) -> String {
     let actor = match &row.actor {
         Actor::Desk => "the desk".to_owned(),
+        Actor::Monitor(name) => format!("monitor {name}"),
         Actor::Operator(name) => format!("operator {name}"),
         Actor::Site(site) => format!("{site} (emergency address)"),
         Actor::Stranger(who) => format!("{who} (unproven)"),
         Actor::Unit(unit) => unit.to_string(),
         Actor::User(address) => address.to_string(),
     };
-    let what = super::table::harmless(&in_words(&row.event), 300);
+    let what = harmless(&in_words(&row.event), 300);
     format!("    {}  {actor}: {what}", time(row.at))
 }
 
@@ -363,20 +216,4 @@ fn in_words(event: &Event) -> String {
         Event::Withdrawn { unit } => format!("took it from {unit}"),
         Event::Woke => "woke it".to_owned(),
     }
-}
-
-fn order(config: &Path, number: u64, act: Act) -> Result<(), Failure> {
-    let (loaded, templates) = load(config)?;
-    let mut store = open_store(&loaded)?;
-    let rules = Rules { policy: &loaded.policy, templates: &templates };
-    let order = Order { ticket: TicketId(number), by: operator(), act };
-    let decision = intake::order(rules, &mut store, &order, clock::now())?;
-    if let Some(ticket) = &decision.ticket {
-        let unit = ticket.unit.as_ref().map(|unit| format!(", {unit}")).unwrap_or_default();
-        print(&format!("ticket {} is {}{unit}", ticket.id, ticket.status))?;
-    }
-    for mail in &decision.outbound {
-        print(&format!("queued {} to {}", mail.template.name(), mail.to))?;
-    }
-    Ok(())
 }
