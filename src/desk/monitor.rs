@@ -51,8 +51,7 @@ impl Form {
                 Some((form, behind)) => (form.to_owned(), behind),
                 None if rest.starts_with('{') => return Err(format!("{text:?} holds a placeholder that there is not")),
                 None => {
-                    let end = rest[1..].find('{').map_or(rest.len(), |at| at + 1);
-                    let end = if rest.is_char_boundary(end) { end } else { rest.len() };
+                    let end = rest.find('{').unwrap_or(rest.len());
                     (literal(&rest[..end]), &rest[end..])
                 }
             };
@@ -162,6 +161,7 @@ mod tests {
         let read = read.unwrap();
         assert_eq!(read.words(), "CRL check on ce01.infn.example (INFN-T1)".replace("CRL ", "CRL  "));
         assert_eq!(read.key(), "crl check\nce01.infn.example");
+        assert_eq!(form("ÄRGER über {node}").read("ärger über ce01").unwrap().key(), "\nce01");
         assert_eq!(
             form("[SAM] {any} {node}: {check} ÄRGER").read("[sam] x y ce01: disk  ärger").unwrap().key(),
             "disk\nce01"
