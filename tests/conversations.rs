@@ -185,6 +185,7 @@ impl World {
             "close" => Act::Close,
             "comment" => Act::Comment { text, public: true },
             "hold" => Act::Hold { wake: (!rest.is_empty()).then(|| rest.parse().unwrap()) },
+            "hurry" => Act::Hurry { text },
             "note" => Act::Comment { text, public: false },
             "reopen" => Act::Reopen { text },
             "solve" => Act::Solve { text },

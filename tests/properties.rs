@@ -156,16 +156,18 @@ fn step() -> impl Strategy<Value = Step> {
     let acts = vec![
         Act::Assign { unit: "ROC_France".into(), text: None },
         Act::Assign { unit: "ROC_Italy".into(), text: None },
+        Act::Clear { text: text() },
         Act::Close,
         Act::Comment { text: text(), public: true },
         Act::Hold { wake: Some(jiff::civil::date(2027, 1, 4)) },
+        Act::Hurry { text: text() },
         Act::Reopen { text: text() },
         Act::Solve { text: text() },
         Act::Timer { timer: Timer::Reply, runs: false },
         Act::Timer { timer: Timer::Reply, runs: true },
         Act::Unsolve { text: text() },
     ];
-    let user = vec!["It is down again.", "Thanks!", "STATUS: verified", "STATUS: closed\nSOLUTION: none"];
+    let user = vec!["It is down again.", "Thanks!", "STATUS: verified", "STATUS: closed\nSOLUTION: none", "HURRY"];
     let unit = vec![
         "STATUS: in progress",
         "STATUS: on hold\nWAKE: 2027-01-04",
@@ -255,7 +257,7 @@ fn may(from: Status, step: &Step, to: Status) -> bool {
         }
         Step::Order(Act::Assign { .. }) => from.is_open() && matches!(to, New | Assigned),
         Step::Order(Act::Close) => matches!((from, to), (Solved | Unsolved | Verified, Closed)),
-        Step::Order(Act::Comment { .. } | Act::Timer { .. }) => false,
+        Step::Order(Act::Clear { .. } | Act::Comment { .. } | Act::Hurry { .. } | Act::Timer { .. }) => false,
         Step::Order(Act::Hold { .. }) => from.is_open() && to == OnHold,
         Step::Order(Act::Reopen { .. }) => !from.is_open() && to == Reopened,
         Step::Order(Act::Solve { .. }) => from.is_open() && to == Solved,

@@ -195,14 +195,14 @@ impl MailKeys {
     }
 }
 
-/// The one control line that a user has is the confirmation. Beside any other all of them are text, so none is lost.
+/// The control lines that a user has are the confirmation and the wish to hurry. Beside any other all of them are text, so none is lost.
 fn users_controls(text: &str) -> Controls {
-    let confirms = |line: &Control| *line == Control::Status(AskedStatus::Verified);
+    let theirs = |line: &Control| matches!(line, Control::Hurry(_) | Control::Status(AskedStatus::Verified));
     let read = control::controls(text);
-    if read.lines.iter().all(confirms) {
+    if read.lines.iter().all(theirs) {
         return read;
     }
-    let lines = read.lines.into_iter().filter(confirms).collect();
+    let lines = read.lines.into_iter().filter(theirs).collect();
     Controls { lines, unreadable: Vec::new(), rest: text.to_owned() }
 }
 

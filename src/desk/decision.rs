@@ -77,6 +77,10 @@ pub enum Act {
     Hold {
         wake: Option<Date>,
     },
+    /// The user asks by other ways that somebody hurries.
+    Hurry {
+        text: String,
+    },
     Reopen {
         text: String,
     },

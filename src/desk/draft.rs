@@ -140,6 +140,7 @@ impl<'a> Draft<'a> {
     pub fn end(&mut self, status: Status, solution: Solution) {
         self.ticket.solution = Some(solution);
         self.ticket.ended = Some(self.now);
+        self.ticket.hurry = None;
         self.status(status);
     }
 

@@ -77,6 +77,8 @@ pub enum Event {
     LateMail { unit: UnitName, text: String },
     /// A control line or a form of this unit could not be read.
     LineNotUnderstood { unit: UnitName, lines: Vec<String> },
+    /// The user asked to hurry; the level that this reached, from 1.
+    Hurried { level: u8, text: String },
     /// Something worth knowing that changes nothing.
     Noted { note: String },
     /// On hold, with the day on which it wakes.

@@ -141,9 +141,9 @@ pub fn to_emergency(draft: &mut Draft<'_>, site: &str) -> Option<Outbound> {
 /// To people of the desk's own side, about a ticket that needs somebody: it is no part of the ticket's thread. Each has
 /// texts of their own.
 pub fn about_ticket(draft: &Draft<'_>, people: &[(Address, Vec<String>)]) -> Vec<Outbound> {
-    let Ticket { id, subject, .. } = &draft.ticket;
+    let Ticket { id, subject, mails_sent, .. } = &draft.ticket;
     let tag = draft.policy.desk.tags.write(*id);
-    let key = format!("ticket.{id}.{}", draft.now.as_microsecond());
+    let key = format!("ticket.{id}.{mails_sent}.{}", draft.now.as_microsecond());
     let mail = |(at, (to, texts)): (usize, &(Address, Vec<String>))| {
         notice(draft.policy, at, to, &format!("{tag} {subject}\n\n{}", texts.join("\n")), &key)
     };

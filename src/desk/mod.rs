@@ -16,6 +16,7 @@ pub mod digest;
 pub mod draft;
 pub mod event;
 pub mod guard;
+pub mod hurry;
 pub mod inquiry;
 pub mod leg;
 pub mod letter;

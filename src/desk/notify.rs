@@ -8,6 +8,7 @@ use super::decision::{Outbound, Recipient, Template};
 use super::dialect::Kind;
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
+use super::hurry;
 use super::leg::Notice;
 use super::letter;
 use super::open;
@@ -61,6 +62,7 @@ fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec
             };
             tpm(draft, &format!("Mail to {recipient} {how}: {}", report.why()), mails);
         }
+        Event::Hurried { level, text } => hurried(draft, *level, text, mails),
         Event::Unanswered => unanswered(draft, mails),
         Event::Woke => {
             let text = "The day has come until which this ticket was on hold.";
@@ -88,6 +90,23 @@ fn of_timers(draft: &mut Draft<'_>, mails: &mut Vec<Outbound>) {
         tpm(draft, &triage.join("\n"), mails);
     }
     mails.extend(letter::about_ticket(draft, &people));
+}
+
+/// The unit hears each time; above it somebody else hears too.
+fn hurried(draft: &mut Draft<'_>, level: u8, text: &str, mails: &mut Vec<Outbound>) {
+    to_current_unit(draft, Template::Reminder, &hurry::to_unit(level, text), &Actor::Desk, mails);
+    let others = hurry::to_others(&draft.ticket, level);
+    let above = hurry::above(draft.policy, &draft.ticket);
+    let triaging = draft.ticket.unit.as_ref() == Some(&draft.policy.default_unit);
+    match level {
+        1 => {}
+        2 if triaging => {}
+        3.. if !above.is_empty() => {
+            let people: Vec<_> = above.iter().map(|address| (address.clone(), vec![others.clone()])).collect();
+            mails.extend(letter::about_ticket(draft, &people));
+        }
+        _ => tpm(draft, &others, mails),
+    }
 }
 
 /// The question was answered by nobody.

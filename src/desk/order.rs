@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::decision::{Act, Decision, Order, Understood, Verdict};
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
+use super::hurry;
 use super::inquiry::Snapshot;
 use super::leg::LegState;
 use super::ops;
@@ -40,6 +41,7 @@ pub fn decide(policy: &Policy, order: &Order, snapshot: &Snapshot, now: Timestam
             draft.status(Status::OnHold);
             draft.fact(&actor, Event::OnHold { unit, wake: *wake });
         }
+        Act::Hurry { text } => hurry(&mut draft, &actor, text)?,
         Act::Reopen { text } => reopen(&mut draft, &actor, text)?,
         Act::Solve { text } => end(&mut draft, &actor, Status::Solved, text)?,
         Act::Timer { timer, runs } => set_timer(&mut draft, &actor, *timer, *runs)?,
@@ -110,6 +112,13 @@ fn clear(draft: &mut Draft<'_>, actor: &Actor, text: &str) -> Result<(), String>
     let text = if text.trim().is_empty() { "The alarm is cleared." } else { text };
     ops::clear(draft, actor, by, text);
     Ok(())
+}
+
+fn hurry(draft: &mut Draft<'_>, actor: &Actor, text: &str) -> Result<(), String> {
+    open_only(draft)?;
+    let id = draft.ticket.id;
+    hurry::next(draft.policy, &draft.ticket, draft.now).map_err(|why| format!("ticket {id}: {why}"))?;
+    if hurry::raise(draft, actor, text) { Ok(()) } else { Err(format!("ticket {id} waits for the submitter's answer")) }
 }
 
 fn set_timer(draft: &mut Draft<'_>, actor: &Actor, timer: Timer, runs: bool) -> Result<(), String> {

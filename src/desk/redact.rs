@@ -94,6 +94,7 @@ pub fn event(event: &Event) -> Event {
         }
         Event::Flagged { .. } => Event::Flagged { why: gone() },
         Event::HandedOver { from, to, text } => Event::HandedOver { from, to, text: text.map(|_| gone()) },
+        Event::Hurried { level, .. } => Event::Hurried { level, text: gone() },
         Event::LateMail { unit, .. } => Event::LateMail { unit, text: gone() },
         Event::LineNotUnderstood { unit, lines } => {
             Event::LineNotUnderstood { unit, lines: lines.iter().map(|_| gone()).collect() }

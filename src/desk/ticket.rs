@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
+use super::hurry::Hurry;
 use super::leg::Leg;
 use super::monitor::Watched;
 use super::policy::UnitName;
@@ -254,6 +255,9 @@ pub struct Ticket {
     pub mails_sent: u32,
     /// Legs in the order of their making.
     pub legs: Vec<Leg>,
+    /// How far the user's "please hurry" has gone.
+    #[serde(default)]
+    pub hurry: Option<Hurry>,
     /// What an operational ticket is about, where a monitoring system watches it.
     #[serde(default)]
     pub watched: Option<Watched>,
@@ -302,6 +306,7 @@ impl Ticket {
             flags: Vec::new(),
             mails_sent: 0,
             legs: Vec::new(),
+            hurry: None,
             watched: None,
             probe: false,
             redacted: None,

@@ -7,6 +7,7 @@ use super::decision::Verdict;
 use super::dialect::Kind;
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
+use super::hurry;
 use super::policy::Policy;
 use super::ticket::{Status, Ticket};
 use super::timer;
@@ -34,14 +35,18 @@ pub fn is_past(policy: &Policy, ticket: &Ticket, now: Timestamp) -> bool {
 
 /// Applies a mail of the submitter (`own`), or of somebody who gets copies.
 pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, own: bool) -> UserAct {
-    let text = words(case);
+    let mut text = words(case);
+    if let Some(why) = hurry::line(case).filter(|why| !why.is_empty()) {
+        text = format!("{text}\n\n{why}").trim().to_owned();
+    }
+    let hurries = own && hurry::is_asked(case, &text);
     if let Some(verdict) = no_answer(draft, case, actor, &text) {
         return UserAct::Done(verdict);
     }
     let confirms = own && case.controls.lines.contains(&Control::Status(AskedStatus::Verified));
-    let says_nothing = text.is_empty() && case.mail.attachments.is_empty();
+    let says_nothing = text.is_empty() && !hurries && case.mail.attachments.is_empty();
     if draft.ticket.status.is_open() {
-        on_open(draft, actor, &text, own);
+        on_open(draft, actor, &text, own, hurries);
         return UserAct::Done(Verdict::Append);
     }
     if confirms || (own && says_nothing) {
@@ -62,6 +67,7 @@ pub fn apply(draft: &mut Draft<'_>, case: &Case<'_>, actor: &Actor, own: bool) -
     if is_past(draft.policy, &draft.ticket, draft.now) {
         return UserAct::OpenNew;
     }
+    let text = if text.is_empty() && hurries { HURRY.to_owned() } else { text };
     on_ended(draft, actor, &text, own);
     UserAct::Done(Verdict::Append)
 }
@@ -109,7 +115,15 @@ fn may_be_a_persons(case: &Case<'_>) -> bool {
     case.unit.is_none() && marks.iter().any(is_list) && marks.iter().all(of_list) && case.signals.own_loop.is_none()
 }
 
-fn on_open(draft: &mut Draft<'_>, actor: &Actor, text: &str, own: bool) {
+/// What stands for a wish to hurry that has no words.
+const HURRY: &str = "Please hurry.";
+
+fn on_open(draft: &mut Draft<'_>, actor: &Actor, text: &str, own: bool, hurries: bool) {
+    let attached = draft.case.is_some_and(|case| !case.mail.attachments.is_empty());
+    if hurries && hurry::raise(draft, actor, text) && !attached {
+        return;
+    }
+    let text = if hurries && text.is_empty() { HURRY } else { text };
     if text.is_empty() && draft.case.is_none_or(|case| case.mail.attachments.is_empty()) {
         return draft.note("A mail without any new text was kept.");
     }

@@ -89,7 +89,9 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
             }
             Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask(text.to_owned())),
             Control::Status(AskedStatus::Verified) => Some(Wish::Nothing("only the user can verify".to_owned())),
-            Control::Internal | Control::LocalId(_) | Control::Solution(_) | Control::Wake(_) => None,
+            Control::Hurry(_) | Control::Internal | Control::LocalId(_) | Control::Solution(_) | Control::Wake(_) => {
+                None
+            }
         });
     }
     let states = |wish: &Wish| matches!(wish, Wish::Solve(_) | Wish::Unsolve(_));

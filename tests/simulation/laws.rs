@@ -156,7 +156,9 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
         Template::SolutionAcknowledged => {
             count(facts, |event| matches!(event, Event::Solved { .. } | Event::Unsolved { .. }))
         }
-        Template::Reminder => count(facts, |event| matches!(event, Event::FellDue { .. } | Event::Woke)),
+        Template::Reminder => {
+            count(facts, |event| matches!(event, Event::FellDue { .. } | Event::Hurried { .. } | Event::Woke))
+        }
         Template::ReplyReminder => count(facts, |event| matches!(event, Event::FellDue { timer: Timer::Reply, .. })),
         Template::Unanswered => count(facts, |event| matches!(event, Event::Unanswered)),
         Template::TestEnded => 1,

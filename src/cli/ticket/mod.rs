@@ -84,6 +84,14 @@ pub enum Action {
         #[arg(long, default_value = "")]
         text: String,
     },
+    /// Ask the unit to hurry, as the user could; above the first level others hear too
+    Hurry {
+        /// The ticket
+        number: u64,
+        /// Why, for the unit
+        #[arg(long, default_value = "")]
+        text: String,
+    },
     /// Give a ticket to a unit
     Assign {
         /// The ticket
@@ -186,6 +194,7 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
             let (site, check, node) = (site.clone(), check.clone(), node.clone());
             order::open(config, &Opening { site, unit, subject, text, check, node })?;
         }
+        Action::Hurry { number, text } => order(config, *number, Act::Hurry { text: text.clone() })?,
         Action::Clear { number, text } => order(config, *number, Act::Clear { text: text.clone() })?,
         Action::Assign { number, unit, text } => {
             let act = Act::Assign { unit: UnitName(unit.clone()), text: text.clone() };

@@ -68,6 +68,7 @@ fn as_json(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
         "type_of_problem": ticket.type_of_problem,
         "submitter": ticket.submitter.address,
         "cc": ticket.cc,
+        "hurry": ticket.hurry,
         "watched": ticket.watched,
         "origin": ticket.origin,
         "related": ticket.related,
@@ -105,6 +106,7 @@ fn as_text(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
     );
     let related: Vec<String> = ticket.related.iter().map(ToString::to_string).collect();
     field("related", (!related.is_empty()).then(|| related.join(", ")));
+    field("hurry", ticket.hurry.map(|hurry| format!("level {}, last asked {}", hurry.level, time(hurry.at))));
     field("type of problem", ticket.type_of_problem.clone());
     field("created", Some(time(ticket.created)));
     field("changed", Some(time(ticket.changed)));
@@ -195,6 +197,7 @@ fn in_words(event: &Event) -> String {
         Event::FellDue { timer, step } => format!("step {} of the timer {timer} was due", step + 1),
         Event::Flagged { why } => format!("TPM should look: {why}"),
         Event::HandedOver { to, .. } => format!("handed it over to {to}"),
+        Event::Hurried { level, text } => format!("asked to hurry (level {level}): {text}"),
         Event::LateMail { text, .. } => format!("wrote after the end: {text}"),
         Event::LineNotUnderstood { lines, .. } => format!("wrote a line that can't be read: {}", lines.join(" / ")),
         Event::Noted { note } => note.clone(),

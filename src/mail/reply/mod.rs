@@ -3,10 +3,12 @@
 //! It is for display and for finding control lines. The whole mail is always kept, and where cutting would leave
 //! nothing of a mail that is no reply, nothing is cut. Forwarded mail is content, unless it came after a quote began.
 
+mod hurry;
 mod marks;
 mod signature;
 mod thanks;
 
+pub use hurry::only_hurry;
 pub use thanks::only_thanks;
 
 use super::form::{fence_fields, ticket_lines};

@@ -4,13 +4,13 @@
 //! It refuses copied text (quoted, in a code fence, indented by four blanks or a tab, forwarded) and does not know who
 //! may say what.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+mod words;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::form::{field_named, fold, is_absent, is_machine_name, key_line, status_named, table};
+use self::words::{Keyword, keyword};
+use super::form::{field_named, fold, is_absent, is_machine_name, key_line, status_named};
 use super::lines::{self, Line};
 use super::reply;
 
@@ -32,6 +32,8 @@ pub enum AskedStatus {
 pub enum Control {
     /// `ASSIGN TO: ROC_France`.
     AssignTo(String),
+    /// `HURRY`, or `HURRY: reason`: what a user asks for who has waited long.
+    Hurry(String),
     /// `INTERNAL`: this comment goes to nobody but the desk.
     Internal,
     /// `LOCAL ID: 4711`.
@@ -103,38 +105,6 @@ fn opens_solution(items: &[Item], at: usize, last_paragraph: usize) -> bool {
     apart && (certain || at >= last_paragraph || run_start(items, at) == 0)
 }
 
-/// What a keyword asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keyword {
-    AssignTo,
-    Internal,
-    LocalId,
-    Refuse,
-    Solution,
-    Status,
-    Wake,
-}
-
-const KEYWORDS: &[(Keyword, &str)] = &[
-    (Keyword::AssignTo, "assign to|zuweisen an|zuweisen|weiterleiten an|übergeben an|asignar a|assigner à|attribuer à"),
-    (Keyword::AssignTo, "assegnare a|assegna a|назначить|передать"),
-    (Keyword::Internal, "internal|intern|interno|interna|interne|внутреннее|внутренний|внутренне"),
-    (
-        Keyword::LocalId,
-        "local id|lokale id|lokale nummer|id local|número local|identifiant local|numéro local|id locale",
-    ),
-    (Keyword::LocalId, "numero locale|локальный id|локальный номер|местный номер"),
-    (Keyword::Refuse, "refuse|refused|reject|rejected|ablehnen|abgelehnt|ablehnung|rechazar|rechazado|rechazo|refuser"),
-    (Keyword::Refuse, "refusé|refus|rifiutare|rifiuta|rifiutato|rifiuto|отказ|отказать|отклонить|отклонено"),
-    (Keyword::Solution, "solution|lösung|loesung|solución|soluzione|решение"),
-    (Keyword::Status, "status|zustand|estado|statut|état|stato|статус|состояние"),
-    (
-        Keyword::Wake,
-        "wake|wake up|wiedervorlage|wecken|despertar|reanudar|reprise|réveil|riprendere|ripresa|возобновить",
-    ),
-    (Keyword::Wake, "напомнить"),
-];
-
 /// A line, with the lines wrapped off it.
 #[derive(Debug)]
 struct Item {
@@ -198,8 +168,11 @@ fn kind(lines: &[Line], at: usize, wrapped: usize) -> Kind {
         return Kind::Text;
     }
     let Some((name, value)) = key_line(line) else {
-        let alone = keyword(line.bare()).is_some_and(|(keyword, _)| keyword == Keyword::Internal);
-        return if alone { Kind::Control(Control::Internal, None) } else { Kind::Text };
+        return match keyword(line.bare().trim_end_matches(['!', '.'])) {
+            Some((Keyword::Internal, _)) => Kind::Control(Control::Internal, None),
+            Some((Keyword::Hurry, _)) => Kind::Control(Control::Hurry(String::new()), None),
+            _ => Kind::Text,
+        };
     };
     let Some((keyword, prefixed)) = keyword(name) else {
         return if is_machine_name(name) && field_named(name).is_some() { Kind::Form } else { Kind::Text };
@@ -207,6 +180,8 @@ fn kind(lines: &[Line], at: usize, wrapped: usize) -> Kind {
     let meant = prefixed || is_machine_name(name);
     match keyword {
         Keyword::Solution => Kind::Solution { first: value.to_owned(), certain: meant },
+        Keyword::Hurry if is_denial(value) => Kind::Text,
+        Keyword::Hurry => Kind::Control(Control::Hurry(value.chars().take(LONGEST.1).collect()), None),
         Keyword::Internal if is_denial(value) => Kind::Unreadable,
         Keyword::Internal => Kind::Control(Control::Internal, (!value.is_empty()).then(|| value.to_owned())),
         Keyword::Refuse => {
@@ -222,16 +197,6 @@ fn kind(lines: &[Line], at: usize, wrapped: usize) -> Kind {
     }
 }
 
-/// The keyword that a name means, and whether it has the prefix `GGUS-`.
-fn keyword(name: &str) -> Option<(Keyword, bool)> {
-    static WORDS: LazyLock<BTreeMap<String, Keyword>> = LazyLock::new(|| table(KEYWORDS));
-    let plain = fold(name);
-    match plain.strip_prefix("ggus ") {
-        Some(rest) => WORDS.get(rest).map(|keyword| (*keyword, true)),
-        None => WORDS.get(&plain).map(|keyword| (*keyword, false)),
-    }
-}
-
 fn is_denial(value: &str) -> bool {
     matches!(fold(value).as_str(), "no" | "nein" | "non" | "нет" | "false" | "off" | "0")
 }
@@ -243,7 +208,7 @@ fn control(keyword: Keyword, value: &str) -> Option<Control> {
         Keyword::LocalId => local_id(value).map(Control::LocalId),
         Keyword::Status => asked_status(value).map(Control::Status),
         Keyword::Wake => date(value).map(Control::Wake),
-        Keyword::Internal | Keyword::Refuse | Keyword::Solution => None,
+        Keyword::Hurry | Keyword::Internal | Keyword::Refuse | Keyword::Solution => None,
     }
 }
 
