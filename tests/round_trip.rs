@@ -192,6 +192,7 @@ fn a_mail_that_comes_back_as_it_went_out_orders_nothing() {
                     text: text.into(),
                     quoted: text.into(),
                     hints: text.into(),
+                    known: text.into(),
                     author: "SOLUTION: none".into(),
                     submitter: "TICKET: 1 <anna@infn.example>".into(),
                     reopen_days: "10".into(),

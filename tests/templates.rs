@@ -181,10 +181,14 @@ fn words(template: Template, language: Language) -> Words {
         cut: only(template == Template::Comment, "core.4711 (30 MiB)"),
         other_unit: only(matches!(template, Template::HandoverAcknowledged | Template::Withdrawn), "ROC_France"),
         hints: only(template == Template::Dispatch, "The text names the site INFN-PADOVA, too."),
+        known: only(template == Template::Dispatch, KNOWN),
         reopen_days: "10".into(),
         refusal: only(template == Template::AlarmRefused, "unsigned"),
     }
 }
+
+const KNOWN: &str = "57012, solved on 2026-10-02: Jobs fail at INFN-T1 with an end-of-file\n    \
+                     The disk of the CE was full, and the gatekeeper could not write.";
 
 const BLOCK: &str = "TICKET: 57890\n\
                      NAME: Anna Rossi\n\

@@ -17,6 +17,7 @@ mod outbox;
 mod quarantine;
 mod retention;
 mod run;
+mod search;
 mod signatures;
 mod status;
 mod table;
@@ -68,6 +69,8 @@ enum Command {
     /// Look at tickets and work on them
     #[command(subcommand)]
     Ticket(ticket::Action),
+    /// Find tickets by words, number, foreign id, address, site, state
+    Search(search::Args),
     /// Look at mail that is to go out
     #[command(subcommand)]
     Outbox(outbox::Action),
@@ -207,6 +210,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Backup(args) => backup::backup(config, args),
         Command::Restore(args) => backup::restore(config, args),
         Command::Retention(args) => retention::run(config, args),
+        Command::Search(args) => search::run(config, args),
         Command::Status(args) => status::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Manual(args) => manual::run(args),

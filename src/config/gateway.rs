@@ -109,6 +109,7 @@ struct LimitsFile {
     repeat_window: Option<SignedDuration>,
     reopen_days: Option<u32>,
     copies: Option<usize>,
+    known_solutions: Option<usize>,
     passed_on: Option<Size>,
     xml_description: Option<usize>,
     mail_size: Option<Size>,
@@ -385,6 +386,7 @@ fn limits(file: LimitsFile) -> (Limits, ReadLimits) {
         repeat_window: file.repeat_window.unwrap_or(desk.repeat_window),
         reopen_days: file.reopen_days.unwrap_or(desk.reopen_days),
         copies: file.copies.unwrap_or(desk.copies),
+        known_solutions: file.known_solutions.unwrap_or(desk.known_solutions),
         passed_on_bytes: bytes(file.passed_on, desk.passed_on_bytes),
         xml_description_chars: file.xml_description.unwrap_or(desk.xml_description_chars),
     };

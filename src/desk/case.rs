@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::dialect::{Kind, Reading};
 use super::inquiry::Inquiry;
+use super::known;
 use super::monitor::{self, Sighting};
 use super::open;
 use super::policy::{Policy, Unit, UnitName};
@@ -150,9 +151,29 @@ impl<'a> Case<'a> {
             body_print: self.body_print(),
             watched: self.sighting.as_ref().map(|sighting| sighting.watched.key()),
             recognised: self.unit.filter(|unit| unit.auto).map(|unit| unit.name.clone()),
+            known: self.known(policy),
             hour_ago: before(now, SignedDuration::from_hours(1)),
             repeats_since: before(now, policy.limits.repeat_window),
         }
+    }
+
+    /// A mail that names no ticket may open one, and a unit that gives its own away has it sent to another; only then
+    /// does somebody need to know what helped others.
+    fn known(&self, policy: &Policy) -> Option<known::Asked> {
+        let gives_away = |line: &Control| matches!(line, Control::AssignTo(_) | Control::Refuse(_));
+        if policy.limits.known_solutions == 0 || self.report.is_some() {
+            return None;
+        }
+        let MailKeys { tokens, answers, ancestors, tags, blocks, .. } = &self.keys;
+        let names_none = tokens.is_empty() && answers.is_empty() && ancestors.is_empty();
+        if names_none && tags.is_empty() && blocks.is_empty() {
+            let title = self.form.fields.get(&Field::Subject).unwrap_or(&self.mail.subject);
+            let text = self.form.fields.get(&Field::Description).map_or(self.prose(), String::as_str);
+            return Some(known::Asked::Words(known::asked(title, text)));
+        }
+        let refused = self.reading.kind == Some(Kind::Refused);
+        let given_away = refused || self.controls.lines.iter().any(gives_away);
+        (self.unit.is_some() && given_away).then_some(known::Asked::OfTicket)
     }
 
     /// Print of sender and text, blanks and digits aside; `None` where there is no text to compare. What the mail can

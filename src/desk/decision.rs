@@ -377,6 +377,8 @@ pub struct Words {
     pub other_unit: String,
     /// What the desk noticed and the recipient should know, one sentence a line; empty where nothing was.
     pub hints: String,
+    /// Solved tickets about the same problem, one below the other; empty where none is alike.
+    pub known: String,
     /// Days in which an answer reopens the ticket.
     pub reopen_days: String,
     /// Why an alarm is not raised: `no-address`, `unlisted`, `unproven`, `unsigned`.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::decision::{Recipient, Verdict};
+use super::known;
 use super::policy::UnitName;
 use super::recognise::Recognised;
 use super::ticket::{Ticket, TicketId};
@@ -32,6 +33,8 @@ pub struct Inquiry {
     pub recognised: Option<UnitName>,
     /// What a monitoring system watches: which ticket is the newest about it?
     pub watched: Option<String>,
+    /// Which solved tickets may be about the same problem?
+    pub known: Option<known::Asked>,
     pub hour_ago: Timestamp,
     pub repeats_since: Timestamp,
 }
@@ -75,6 +78,8 @@ pub struct Snapshot {
     pub recognised: Option<Recognised>,
     /// The newest ticket about what is watched.
     pub watched: Option<TicketId>,
+    /// Solved tickets that may be about the same problem.
+    pub known: known::Found,
     /// The number that a new ticket would get.
     pub next_ticket: TicketId,
 }

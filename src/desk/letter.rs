@@ -7,6 +7,7 @@ use super::decision::{Automatic, Outbound, Recipient, Template, Words};
 use super::dialect::{Known, TagForm, ThreadForm};
 use super::draft::Draft;
 use super::event::{Actor, Event};
+use super::known;
 use super::machine;
 use super::policy::{Policy, Unit, UnitName};
 use super::tag::{self, Party};
@@ -205,9 +206,13 @@ fn helpdesk_mail(
     if template == Template::Dispatch && unit.name == draft.policy.default_unit {
         mail.words.hints = draft.ticket.flags.join("\n");
     }
+    if template == Template::Dispatch && !draft.ticket.probe {
+        mail.words.known = known_solutions(draft, unit);
+    }
     mail.words.title = unit.dialect.defuse(&draft.ticket.subject, &unit.parameters);
     let words = &mut mail.words;
-    for said in [&mut words.title, &mut words.text, &mut words.hints, &mut words.submitter, &mut words.author] {
+    let text = [&mut words.text, &mut words.known, &mut words.hints];
+    for said in text.into_iter().chain([&mut words.title, &mut words.submitter, &mut words.author]) {
         *said = unit.dialect.defuse_text(said);
     }
     mail.envelope_sender = Some(tag::envelope_address(desk, draft.ticket.id, number));
@@ -231,6 +236,18 @@ fn helpdesk_mail(
     mail.words.foreign_id = foreign_id.unwrap_or_default().to_owned();
     (mail.words.block, mail.attachments) = machine::of_dispatch(draft, unit, template, mail.attachments);
     mail
+}
+
+/// What has helped where others had the same problem. The recipient's dialect may read no id in it either.
+fn known_solutions(draft: &Draft<'_>, unit: &Unit) -> String {
+    let (policy, most) = (draft.policy, draft.policy.limits.known_solutions);
+    let alike = known::alike(&draft.ticket, &draft.snapshot.known, most);
+    let shown = alike.into_iter().filter_map(|ticket| known::shown(&policy.desk.tags, ticket));
+    let harmless = |text: String| {
+        let lines = text.lines().map(|line| unit.dialect.defuse(line, &unit.parameters));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    shown.map(harmless).collect::<Vec<_>>().join("\n\n")
 }
 
 /// A mail to a person. What no person asked for, and no person wrote, says so and has the null sender.

@@ -18,6 +18,7 @@ pub mod event;
 pub mod guard;
 pub mod hurry;
 pub mod inquiry;
+pub mod known;
 pub mod leg;
 pub mod letter;
 pub mod machine;

@@ -290,6 +290,8 @@ pub struct Limits {
     pub reopen_days: u32,
     /// Addresses in copy of one ticket; what is over is left out, and a note says so.
     pub copies: usize,
+    /// Solved tickets that a dispatch tells of, where they are about the same problem; 0: none.
+    pub known_solutions: usize,
     /// Attachments passed on with one mail, in bytes; what is over is left out, and a note says so.
     pub passed_on_bytes: usize,
     /// Longest description towards a peer that reads the XML form, in characters.
@@ -304,6 +306,7 @@ impl Default for Limits {
             repeat_window: SignedDuration::from_hours(24),
             reopen_days: 10,
             copies: 20,
+            known_solutions: 3,
             passed_on_bytes: 10 << 20,
             xml_description_chars: 4_000,
         }

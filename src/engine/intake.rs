@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use crate::desk::bounce;
 use crate::desk::case::Case;
 use crate::desk::decide::decide;
-use crate::desk::decision::{Decision, Order, Outbound, Recipient, Understood, Verdict};
+use crate::desk::decision::{Act, Decision, Order, Outbound, Recipient, Understood, Verdict};
 use crate::desk::inquiry::{Inquiry, Snapshot};
+use crate::desk::known::Asked;
 use crate::desk::order;
 use crate::desk::policy::Policy;
 use crate::desk::recognise;
@@ -269,7 +270,9 @@ pub enum OrderError {
 /// Carries out a person's order.
 pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp) -> Result<Decision, OrderError> {
     let answer = store.batch(|batch| {
-        let inquiry = Inquiry { tickets: [order.ticket].into(), ..Inquiry::default() };
+        let gives = matches!(order.act, Act::Assign { .. }) && rules.policy.limits.known_solutions > 0;
+        let known = gives.then_some(Asked::OfTicket);
+        let inquiry = Inquiry { tickets: [order.ticket].into(), known, ..Inquiry::default() };
         let snapshot = batch.look(&inquiry)?;
         let policy = rules.in_force(batch)?;
         match order::decide(&policy, order, &snapshot, now) {

@@ -167,8 +167,8 @@ mod tests {
                 b"{{ tag }} {{ text.html }}\n{{ \"|none\" }}\n{% if vo is shiny %}{{ text | sparkle }}{% endif %}",
             ),
         ]);
-        let known = "author, block, created, cut, desk, desk_address, foreign_id, hints, kind, other_unit, priority, \
-                     quoted, refusal, reopen_days, site, status, submitter, tag, text, ticket, title, type_of_problem, unit, vo";
+        let known = "author, block, created, cut, desk, desk_address, foreign_id, hints, kind, known, other_unit, \
+                     priority, quoted, refusal, reopen_days, site, status, submitter, tag, text, ticket, title, type_of_problem, unit, vo";
         let templates = Template::ALL.map(Template::name).join(", ");
         let wanted = [
             format!("fr/recipt.txt: is no template; did you mean receipt.txt? The templates are {templates}"),

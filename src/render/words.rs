@@ -38,6 +38,7 @@ pub(super) fn harmless(template: Template, words: &Words) -> Words {
         cut: line(&words.cut),
         other_unit: line(&words.other_unit),
         hints: disarmed(template, &text(&words.hints)),
+        known: disarmed(template, &text(&words.known)),
         reopen_days: line(&words.reopen_days),
         refusal: line(&words.refusal),
     }

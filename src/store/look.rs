@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::cells::{self, Cells, micros, sql_id};
 use super::error::Fault;
-use super::{redact, sql};
+use super::{known, redact, sql};
 use crate::desk::decision::Verdict;
 use crate::desk::inquiry::{Inquiry, Letter, Prior, Snapshot};
 use crate::desk::policy::UnitName;
@@ -39,6 +39,7 @@ pub(super) fn look(conn: &Connection, inquiry: &Inquiry) -> Result<Snapshot, Fau
         repeats: repeats(conn, inquiry)?,
         recognised: recognised(conn, inquiry)?,
         watched,
+        known: known::look(conn, inquiry.known.as_ref(), &tickets)?,
         next_ticket: TicketId(cells::number("next", cells::value(conn, sql::NEXT_TICKET, [])?)?),
         tickets,
         threads,

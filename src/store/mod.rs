@@ -19,6 +19,7 @@ mod copy;
 mod digests;
 mod error;
 mod interface;
+mod known;
 mod lines;
 mod lock;
 mod look;
@@ -29,6 +30,7 @@ mod record;
 mod redact;
 mod rows;
 mod schema;
+mod search;
 mod sql;
 mod timers;
 
@@ -50,6 +52,7 @@ pub use rows::{
     OutboxCount, OutboxFilter, OutboxId, OutboxLine, OutboxRow, OutboxState, QuarantineFilter, QuarantineRow,
     Resolution, TicketFilter, TicketLine, UnitCounts,
 };
+pub use search::Hits;
 
 use place::Place;
 

@@ -297,6 +297,7 @@ fn tickets_query(filter: &TicketFilter) -> (String, Values) {
         ("unit = ?", filter.unit.as_ref().map(|unit| &unit.0)),
         ("site = ?", filter.site.as_ref()),
         ("vo = ?", filter.vo.as_ref()),
+        ("submitter = ? COLLATE NOCASE", filter.submitter.as_ref()),
     ];
     for (condition, name) in names {
         if let Some(name) = name {
@@ -346,12 +347,13 @@ mod tests {
 
     /// Every combination of the filter's fields.
     fn filters() -> impl Iterator<Item = TicketFilter> {
-        (0..32_u8).map(|bits| TicketFilter {
+        (0..64_u8).map(|bits| TicketFilter {
             status: (bits & 1 > 0).then_some(Status::New),
             open: bits & 2 > 0,
             unit: (bits & 4 > 0).then(|| "ROC_Italy".into()),
             site: (bits & 8 > 0).then(|| "INFN-T1".to_owned()),
             vo: (bits & 16 > 0).then(|| "atlas".to_owned()),
+            submitter: (bits & 32 > 0).then(|| "anna@lab.example".to_owned()),
         })
     }
 

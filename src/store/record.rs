@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::cells::{self, execute, micros, own_id, sql_count, sql_id, to_json};
 use super::error::{Fault, StoreError};
 use super::rows::MailNumber;
-use super::{interface, sql};
+use super::{interface, known, sql};
 use crate::desk::decision::{Decision, Outbound, Verdict};
 use crate::desk::event::Event;
 use crate::desk::ticket::{Ticket, TicketId};
@@ -116,6 +116,7 @@ fn write_ticket(conn: &Connection, record: &Record<'_>) -> Result<Option<i64>, F
     for (unit, foreign_id) in ticket.foreign_keys() {
         execute(conn, sql::FOREIGN_ID_NEW, (&unit.0, &foreign_id, id))?;
     }
+    known::note(conn, id, ticket, record.decision)?;
     Ok(Some(id))
 }
 

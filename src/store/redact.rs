@@ -15,7 +15,7 @@ use super::error::Fault;
 use super::outbox::UNTIL_RELEASED;
 use super::record::put_ticket;
 use super::rows::{MailNumber, OutboxId};
-use super::{Store, StoreError, sql};
+use super::{Store, StoreError, known, sql};
 use crate::desk::decision::Understood;
 use crate::desk::event::{Actor, Event};
 use crate::desk::redact::{self, REDACTED};
@@ -81,6 +81,7 @@ impl Batch<'_> {
             let letters = cells::rows(conn, sql::LETTERS_TO_REDACT, [id], |row| row.plain::<i64>("id"))?;
             letters.iter().try_for_each(|letter| redact_letter(conn, *letter))?;
             hide_threads(conn, id)?;
+            known::forget(conn, id)?;
             let facts = redact_facts(conn, id)?;
             put_ticket(conn, sql::TICKET_CHANGED, id, redacted)?;
             let last: i64 = cells::value(conn, sql::EVENT_LAST, [id])?;

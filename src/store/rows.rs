@@ -46,6 +46,8 @@ pub struct TicketFilter {
     pub unit: Option<UnitName>,
     pub site: Option<String>,
     pub vo: Option<String>,
+    /// Address of the submitter, without case.
+    pub submitter: Option<String>,
 }
 
 /// A ticket in a listing.

@@ -11,25 +11,30 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, params};
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, StoreError};
-use super::place;
+use super::{known, place};
 
 /// A step of the schema. Its number is its place in the list, from 1.
 pub(super) struct Migration {
     pub(super) name: &'static str,
     pub(super) sql: &'static str,
+    /// What SQL can't do, in the same transaction.
+    pub(super) fill: Option<Fill>,
 }
+
+type Fill = fn(&Connection) -> Result<(), Fault>;
 
 /// All of them. A step that was released is never edited: a change is a new step.
 pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration { name: "the_desk", sql: include_str!("migrations/0001_the_desk.sql") },
-    Migration { name: "held_mail", sql: include_str!("migrations/0002_held_mail.sql") },
-    Migration { name: "recognised", sql: include_str!("migrations/0003_recognised.sql") },
-    Migration { name: "interface", sql: include_str!("migrations/0004_interface.sql") },
-    Migration { name: "probe", sql: include_str!("migrations/0005_probe.sql") },
-    Migration { name: "redacted", sql: include_str!("migrations/0006_redacted.sql") },
-    Migration { name: "due", sql: include_str!("migrations/0007_due.sql") },
-    Migration { name: "digest", sql: include_str!("migrations/0008_digest.sql") },
-    Migration { name: "ops", sql: include_str!("migrations/0009_ops.sql") },
+    Migration { name: "the_desk", sql: include_str!("migrations/0001_the_desk.sql"), fill: None },
+    Migration { name: "held_mail", sql: include_str!("migrations/0002_held_mail.sql"), fill: None },
+    Migration { name: "recognised", sql: include_str!("migrations/0003_recognised.sql"), fill: None },
+    Migration { name: "interface", sql: include_str!("migrations/0004_interface.sql"), fill: None },
+    Migration { name: "probe", sql: include_str!("migrations/0005_probe.sql"), fill: None },
+    Migration { name: "redacted", sql: include_str!("migrations/0006_redacted.sql"), fill: None },
+    Migration { name: "due", sql: include_str!("migrations/0007_due.sql"), fill: None },
+    Migration { name: "digest", sql: include_str!("migrations/0008_digest.sql"), fill: None },
+    Migration { name: "ops", sql: include_str!("migrations/0009_ops.sql"), fill: None },
+    Migration { name: "known", sql: include_str!("migrations/0010_known.sql"), fill: Some(known::fill) },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.
@@ -181,12 +186,12 @@ pub(super) fn migrate(conn: &mut Connection, file: &str, migrations: &[Migration
     // Another process may have been faster.
     let done = applied(&transaction, file, migrations)?;
     for (version, migration) in (1_u32..).zip(migrations).skip(done as usize) {
-        apply(&transaction, version, migration).map_err(fault)?;
+        apply(&transaction, version, migration).map_err(|fault| fault.at(file))?;
     }
     transaction.commit().map_err(fault)
 }
 
-fn apply(conn: &Connection, version: u32, migration: &Migration) -> rusqlite::Result<()> {
+fn apply(conn: &Connection, version: u32, migration: &Migration) -> Result<(), Fault> {
     if version == 1 {
         conn.execute_batch(
             "CREATE TABLE schema_migration (version INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, \
@@ -194,12 +199,14 @@ fn apply(conn: &Connection, version: u32, migration: &Migration) -> rusqlite::Re
         )?;
     }
     conn.execute_batch(migration.sql)?;
+    migration.fill.map_or(Ok(()), |fill| fill(conn))?;
     // The one time that the store takes from SQLite's clock: for people who look into the file, never read back.
     conn.execute(
         "INSERT INTO schema_migration (version, name, sha256, applied) VALUES (?1, ?2, ?3, unixepoch() * 1000000)",
         params![version, migration.name, checksum(migration)],
     )?;
-    conn.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"))
+    conn.execute_batch(&format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {version};"))?;
+    Ok(())
 }
 
 /// How many of the migrations the file has; an error where it has others.
@@ -241,8 +248,10 @@ fn checksum(migration: &Migration) -> String {
 mod tests {
     use super::*;
 
-    const FIRST: Migration = Migration { name: "first", sql: "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT;" };
-    const SECOND: Migration = Migration { name: "second", sql: "CREATE TABLE b (id INTEGER PRIMARY KEY) STRICT;" };
+    const FIRST: Migration =
+        Migration { name: "first", sql: "CREATE TABLE a (id INTEGER PRIMARY KEY) STRICT;", fill: None };
+    const SECOND: Migration =
+        Migration { name: "second", sql: "CREATE TABLE b (id INTEGER PRIMARY KEY) STRICT;", fill: None };
 
     fn version(conn: &Connection) -> u32 {
         conn.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap()
@@ -273,8 +282,13 @@ mod tests {
     #[test]
     fn an_edited_step_is_refused_and_another_line_end_is_no_edit() {
         let mut conn = Connection::open_in_memory().unwrap();
-        migrate(&mut conn, "x", &[Migration { name: "first", sql: "CREATE TABLE a\n(id INTEGER) STRICT;" }]).unwrap();
-        let other_ends = Migration { name: "first", sql: "CREATE TABLE a\r\n(id INTEGER) STRICT;" };
+        migrate(
+            &mut conn,
+            "x",
+            &[Migration { name: "first", sql: "CREATE TABLE a\n(id INTEGER) STRICT;", fill: None }],
+        )
+        .unwrap();
+        let other_ends = Migration { name: "first", sql: "CREATE TABLE a\r\n(id INTEGER) STRICT;", fill: None };
         assert_eq!(migrate(&mut conn, "x", &[other_ends]), Ok(()));
         let error = migrate(&mut conn, "x", &[FIRST]).unwrap_err();
         assert!(matches!(error, StoreError::Edited { version: 1, .. }), "{error}");
@@ -284,10 +298,51 @@ mod tests {
     fn a_step_that_fails_leaves_the_store_as_it_was() {
         let mut conn = Connection::open_in_memory().unwrap();
         migrate(&mut conn, "x", &[FIRST]).unwrap();
-        let broken = Migration { name: "broken", sql: "CREATE TABLE c (id INTEGER) STRICT; CREATE TABLE a (id);" };
+        let broken =
+            Migration { name: "broken", sql: "CREATE TABLE c (id INTEGER) STRICT; CREATE TABLE a (id);", fill: None };
         assert!(migrate(&mut conn, "x", &[FIRST, broken]).is_err());
         assert_eq!(version(&conn), 1);
         assert!(!conn.table_exists(None, "c").unwrap());
         assert_eq!(migrate(&mut conn, "x", &[FIRST, SECOND]), Ok(()));
+    }
+
+    #[test]
+    fn tickets_of_an_older_store_are_found_by_their_words() {
+        use crate::desk::ticket::{Status, Submitter, Ticket, TicketId};
+        use crate::mail::Address;
+        use crate::mail::language::Language;
+        let mut conn = Connection::open_in_memory().unwrap();
+        let before = MIGRATIONS.iter().position(|migration| migration.name == "known").unwrap();
+        migrate(&mut conn, "x", &MIGRATIONS[..before]).unwrap();
+        for (id, status, ending) in
+            [(1, Status::Closed, "solved"), (2, Status::Closed, "unsolved"), (3, Status::New, "")]
+        {
+            let address = Address::parse("anna@lab.example").unwrap();
+            let (name, login_name, phone, answers_to) = (None, None, None, None);
+            let (thread, language) = (Vec::new(), Language::En);
+            let submitter = Submitter { address, answers_to, name, login_name, phone, thread, language };
+            let new =
+                Ticket::new(TicketId(id), submitter, "Quorum lost".into(), "x".into(), jiff::Timestamp::UNIX_EPOCH);
+            let solution = crate::desk::ticket::Solution {
+                short: None,
+                text: "Arbiter restarted".into(),
+                by: "a".into(),
+                at: jiff::Timestamp::UNIX_EPOCH,
+            };
+            let whole = serde_json::to_string(&Ticket { status, solution: Some(solution), ..new }).unwrap();
+            let text = "INSERT INTO ticket (id, status, open, kind, priority, submitter, subject, created, changed, whole) \
+                        VALUES (?1, ?2, 0, '', '', '', '', 0, 0, ?3)";
+            conn.execute(text, params![id as i64, status.words(), whole]).unwrap();
+            let event = format!("{{\"event\":\"{ending}\",\"text\":\"x\"}}");
+            let text = "INSERT INTO event (ticket, n, at, actor, event) VALUES (?1, 1, 0, '\"desk\"', ?2)";
+            conn.execute(text, params![id as i64, event]).unwrap();
+        }
+        migrate(&mut conn, "x", MIGRATIONS).unwrap();
+        let found = |words: &str| -> Vec<i64> {
+            let text = "SELECT rowid FROM known_words WHERE known_words MATCH ?1 ORDER BY rowid";
+            conn.prepare(text).unwrap().query_map([words], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        assert_eq!(found("quorum"), [1, 2, 3]);
+        assert_eq!(found("arbiter"), [1]);
     }
 }

@@ -259,7 +259,7 @@ proptest! {
         for (n, step) in (1..).zip(steps) {
             match step {
                 0 => tamper(&path, "DELETE FROM event; DELETE FROM thread; DELETE FROM outbox_bytes; DELETE FROM outbox; \
-                                    DELETE FROM sighting; DELETE FROM mail_raw; DELETE FROM mail; DELETE FROM ticket"),
+                                    DELETE FROM sighting; DELETE FROM mail_raw; DELETE FROM mail; DELETE FROM known; DELETE FROM ticket"),
                 1 => {
                     drop(store);
                     store = Store::open(&path).unwrap();

@@ -3,6 +3,7 @@
 use ggus_gateway::desk::decision::{Decision, Recipient, Template, Understood, Verdict};
 use ggus_gateway::desk::event::{Actor, Event};
 use ggus_gateway::desk::inquiry::{Inquiry, Prior, Snapshot};
+use ggus_gateway::desk::known::Found;
 use ggus_gateway::desk::leg::Leg;
 use ggus_gateway::desk::ticket::{Origin, Ticket, TicketId};
 use ggus_gateway::desk::trail::Reason;
@@ -109,6 +110,7 @@ fn a_key_that_leads_nowhere_is_left_out() {
         repeats: [].into(),
         recognised: None,
         watched: None,
+        known: Found::default(),
         next_ticket: TicketId(2),
     };
     assert_eq!(look(&mut store, &inquiry), empty);

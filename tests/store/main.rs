@@ -6,6 +6,7 @@ mod copies;
 mod crashes;
 mod files;
 mod keeping;
+mod known;
 mod listings;
 mod outbox;
 mod redaction;

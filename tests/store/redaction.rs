@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use crate::world::*;
 
 /// What no file may hold any more. All of them stand in what `lived` keeps.
-const PEOPLE: [&str; 5] = ["Anna@lab.example", "CE is down", "mail-1@lab.example", "It is.", "Hello"];
+const PEOPLE: [&str; 6] = ["Anna@lab.example", "CE is down", "mail-1@lab.example", "It is.", "Hello", "zirconium"];
 
 /// A ticket with a mail, two letters, a history, a solution and a foreign id; all that goes out has gone.
 fn lived(store: &mut Store, n: u64, status: Status) -> TicketId {
@@ -32,8 +32,12 @@ fn lived(store: &mut Store, n: u64, status: Status) -> TicketId {
         thread: vec![their_id(n)],
         ..Leg::new("ROC_Italy".into(), at(0))
     };
-    let solution =
-        Solution { short: None, text: "Hello, CE is down no more.".into(), by: "ROC_Italy".into(), at: at(5) };
+    let solution = Solution {
+        short: None,
+        text: "Hello, CE is down no more. Zirconium it was.".into(),
+        by: "ROC_Italy".into(),
+        at: at(5),
+    };
     let ended = Ticket {
         status,
         legs: vec![leg],

@@ -3,6 +3,8 @@
 mod order;
 mod show;
 
+pub(super) use show::list;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -162,7 +164,7 @@ pub enum Action {
     },
 }
 
-fn status(text: &str) -> Result<Status, String> {
+pub(super) fn status(text: &str) -> Result<Status, String> {
     let known: Vec<&str> = Status::ALL.iter().map(|status| status.words()).collect();
     Status::from_words(text).ok_or_else(|| format!("write one of: {}", known.join(", ")))
 }
@@ -182,6 +184,7 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
                 unit: unit.clone().map(UnitName),
                 site: site.clone(),
                 vo: vo.clone(),
+                submitter: None,
             };
             show::list(&reader.tickets(&filter, *most)?, *json)?;
         }
