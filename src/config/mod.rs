@@ -15,12 +15,14 @@ pub mod secret;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use gateway::{LogFormat, LogSettings};
 pub use problem::{Problem, Problems, Severity, did_you_mean};
 
 use crate::desk::policy::Policy;
 use crate::desk::retention::Retention;
+use crate::desk::units::Units;
 use crate::engine::delivery::OutboxSettings;
 use crate::proof;
 use crate::relay::RelaySettings;
@@ -178,6 +180,8 @@ fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Resu
     match (gateway.into_parts(), routed) {
         (Some((plant, desk, limits, clocks)), Some(routing)) if !report.has_errors() => {
             let routing::Routing { units, default_unit, sites, rules, alarmers, monitors, dialects } = routing;
+            let (units, rules) = (Units::from(units), Arc::new(rules));
+            let (alarmers, monitors, dialects) = (Arc::new(alarmers), Arc::new(monitors), Arc::new(dialects));
             let policy =
                 Policy { desk, units, default_unit, sites, rules, alarmers, monitors, limits, clocks, dialects };
             Ok(Loaded { policy, plant, warnings: report.into_problems().0 })

@@ -14,10 +14,11 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use crate::config::Loaded;
+use crate::engine::retention::Place;
 use crate::proof::Checks;
 use crate::render::template::Templates;
 use crate::source::{self, Counter, Mailroom, Stay};
@@ -102,8 +103,13 @@ async fn retain_daily(jobs: mpsc::Sender<Job>) {
     let mut days = tokio::time::interval(DAY);
     loop {
         days.tick().await;
-        if jobs.send(Job::Retain).await.is_err() {
-            return;
+        let mut place = Some(Place::default());
+        while let Some(here) = place {
+            let (answer, next) = oneshot::channel();
+            if jobs.send(Job::Retain(here, answer)).await.is_err() {
+                return;
+            }
+            place = next.await.unwrap_or_default();
         }
     }
 }

@@ -31,8 +31,8 @@ pub enum Job {
     Claim(oneshot::Sender<Vec<Departure>>),
     /// Keeps how a part fares.
     Health(String, Health),
-    /// Takes out personal data that is over its age.
-    Retain,
+    /// Takes out some of the personal data that is over its age, and answers where to go on; `None`: all was looked at.
+    Retain(retention::Place, oneshot::Sender<Option<retention::Place>>),
     /// Keeps what became of a mail.
     Settle(Box<OutboxLine>, relay::Outcome),
     /// Takes mails in.
@@ -149,9 +149,11 @@ impl Worker {
                 self.tell();
                 self.shared.service.heard(&part);
             }
-            Job::Retain => {
-                let retained = self.retain(clock::now());
+            Job::Retain(place, answer) => {
+                let retained = self.retain(place, clock::now());
                 self.judge(retained.as_ref().err());
+                // Whoever asked is gone at a stop only. What could not be done today is made up for tomorrow.
+                let _ = answer.send(retained.unwrap_or_default());
             }
             Job::Settle(line, outcome) => {
                 sent(&line, &outcome);
@@ -232,20 +234,21 @@ impl Worker {
         self.shared.service.status(troubles);
     }
 
-    /// What could not be done today is made up for tomorrow.
-    fn retain(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    fn retain(&mut self, place: retention::Place, now: Timestamp) -> Result<Option<retention::Place>, StoreError> {
         let shared = Arc::clone(&self.shared);
         let (policy, ages) = (&shared.loaded.policy, &shared.loaded.plant.retention);
-        let retained = retention::retain(policy, ages, &mut self.store, now, false)?;
+        let (retained, next) = retention::turn(policy, ages, &mut self.store, now, place)?;
         if !retained.is_nothing() {
             let (tickets, mails) = (retained.redacted.len(), retained.mails + retained.letters);
             tracing::info!(tickets, mails, "personal data over its age was taken out");
         }
         retained.waiting.iter().for_each(|(_, why)| tracing::warn!(why, "over its age, and stays for now"));
-        if let Err(error) = self.store.erase() {
+        if next.is_none()
+            && let Err(error) = self.store.erase()
+        {
             tracing::warn!(%error, "traces of what was taken out are left in the store's log until tomorrow");
         }
-        Ok(())
+        Ok(next)
     }
 
     fn steps_taken(&self, turn: &timers::Turn) {

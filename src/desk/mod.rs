@@ -44,5 +44,6 @@ pub mod timer;
 pub mod title;
 pub mod trail;
 pub mod unit;
+pub mod units;
 pub mod user;
 pub mod wish;

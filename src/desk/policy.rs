@@ -16,6 +16,7 @@ use super::route::Rule;
 use super::tag::{Keys, Tags};
 use super::ticket::Priority;
 use super::timer::Clocks;
+use super::units::Units;
 use crate::mail::Address;
 use crate::mail::language::Language;
 use crate::mail::parse::ReadLimits;
@@ -37,30 +38,30 @@ impl From<&str> for UnitName {
     }
 }
 
-/// Everything that decisions rest on.
+/// Everything that decisions rest on. A copy shares what may be long: one is made where a dialect was recognised.
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub desk: Desk,
-    pub units: BTreeMap<UnitName, Unit>,
+    pub units: Units,
     /// The unit that triages what no rule routes (TPM).
     pub default_unit: UnitName,
     pub sites: Sites,
     /// In order; the first that holds decides.
-    pub rules: Vec<Rule>,
+    pub rules: Arc<Vec<Rule>>,
     /// Who may raise alarms.
-    pub alarmers: Vec<Alarmer>,
+    pub alarmers: Arc<Vec<Alarmer>>,
     /// Whose alarms open operational tickets.
-    pub monitors: Vec<Monitor>,
+    pub monitors: Arc<Vec<Monitor>>,
     pub limits: Limits,
     pub clocks: Clocks,
     /// Every dialect that a unit may turn out to write.
-    pub dialects: BTreeMap<String, Arc<Dialect>>,
+    pub dialects: Arc<BTreeMap<String, Arc<Dialect>>>,
 }
 
 impl Policy {
     /// The units that list an address among their speakers, in the order of their names.
     pub fn units_of<'a>(&'a self, address: &'a Address) -> impl Iterator<Item = &'a Unit> {
-        self.units.values().filter(move |unit| unit.lists(address))
+        self.units.of(address)
     }
 }
 

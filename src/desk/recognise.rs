@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use super::dialect::{self, Claim, Parameters};
 use super::event::{Actor, Event};
 use super::inquiry::Snapshot;
 use super::matching;
-use super::policy::{Policy, UnitName};
+use super::policy::{Policy, Unit, UnitName};
 use super::speak::{self, Role, Speaker};
 use super::ticket::TicketId;
 use super::trail::{Proof, Reason};
@@ -96,22 +97,17 @@ impl Lesson {
 
 /// The policy with the dialects that are in force for units without one.
 pub fn in_force<'a>(policy: &'a Policy, known: &BTreeMap<UnitName, Recognised>) -> Cow<'a, Policy> {
-    let of_unit = |name: &UnitName| known.get(name).filter(|known| known.is_in_force());
-    let automatic = policy.units.values().filter(|unit| unit.auto);
-    let taught: Vec<_> = automatic
-        .filter_map(|unit| Some((&unit.name, policy.dialects.get(&of_unit(&unit.name)?.dialect)?)))
-        .filter(|(name, dialect)| policy.units[*name].dialect.name != dialect.name)
-        .collect();
-    let mut policy = Cow::Borrowed(policy);
-    for (name, dialect) in taught {
-        if let Some(unit) = policy.to_mut().units.get_mut(name) {
-            unit.dialect = dialect.clone();
-            for (key, value) in known.get(name).into_iter().flat_map(|known| &known.parameters) {
-                unit.parameters.entry(key.clone()).or_insert_with(|| value.clone());
-            }
+    let mut in_force = Cow::Borrowed(policy);
+    for (name, known) in known.iter().filter(|(_, known)| known.is_in_force()) {
+        let unit = policy.units.get(name).filter(|unit| unit.auto && unit.dialect.name != known.dialect);
+        let Some((unit, dialect)) = unit.zip(policy.dialects.get(&known.dialect)) else { continue };
+        let mut unit = Unit { dialect: Arc::clone(dialect), ..unit.clone() };
+        for (key, value) in &known.parameters {
+            unit.parameters.entry(key.clone()).or_insert_with(|| value.clone());
         }
+        in_force.to_mut().units.replace(unit);
     }
-    policy
+    in_force
 }
 
 /// What a mail teaches; `None` where that is nothing new.

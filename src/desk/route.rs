@@ -73,7 +73,7 @@ pub struct Routed {
 /// Asks the rules in order; then the site's unit; then the default unit.
 pub fn route(policy: &Policy, facts: Facts<'_>) -> Routed {
     let mut answers = Vec::new();
-    for rule in &policy.rules {
+    for rule in policy.rules.iter() {
         let answer = ask(rule, facts);
         let holds = answer.holds;
         answers.push(answer);

@@ -10,10 +10,11 @@ use crate::desk::policy::Policy;
 use crate::desk::redact;
 use crate::desk::retention::Retention;
 use crate::desk::ticket::{Ticket, TicketId};
-use crate::store::{Batch, Redaction, Store, StoreError, Unfinished};
+use crate::store::{Batch, Looked, Redaction, Stale, Store, StoreError, Unfinished};
 
-/// Tickets, and mails, in one transaction.
-const AT_ONCE: usize = 500;
+/// Tickets in one transaction, and mails whose bytes are looked at: mails that come in wait no longer than it takes.
+const TICKETS_AT_ONCE: usize = 64;
+const BYTES_AT_ONCE: usize = 500;
 /// Said in the history of a ticket whose time was over.
 const TIME_IS_OVER: &str = "its time was over";
 
@@ -56,7 +57,22 @@ pub fn redact(
     done.map_err(OrderError::Refused)
 }
 
-/// Takes out everything whose time is over.
+/// Where a turn begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind the ticket that was looked at last, and the moment of its last change.
+    Tickets(Timestamp, TicketId),
+    /// Behind the bytes of mails that were looked at last.
+    Bytes(Looked),
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self::Tickets(Timestamp::MIN, TicketId(0))
+    }
+}
+
+/// Takes out everything whose time is over. A rehearsal is one transaction, since all of it is undone.
 pub fn retain(
     policy: &Policy,
     retention: &Retention,
@@ -65,18 +81,40 @@ pub fn retain(
     rehearse: bool,
 ) -> Result<Retained, StoreError> {
     let mut all = Retained::default();
-    loop {
-        let most = if rehearse { usize::MAX } else { AT_ONCE };
-        let some = store.batch(|batch| kept_if(batch, !rehearse, |batch| page(policy, retention, batch, now, most)))?;
-        let goes_on = [some.redacted.len(), some.mails, some.letters].contains(&most);
+    let mut place = Some(Place::default());
+    if rehearse {
+        let work = |batch: &mut Batch<'_>| {
+            while let Some(here) = place {
+                place = page(policy, retention, batch, now, here, &mut all)?;
+            }
+            Ok(())
+        };
+        store.batch(|batch| kept_if(batch, false, work))?;
+        return Ok(all);
+    }
+    while let Some(here) = place {
+        let (some, next) = turn(policy, retention, store, now, here)?;
+        place = next;
         all.redacted.extend(some.redacted);
-        all.waiting = some.waiting;
+        all.waiting.extend(some.waiting);
         all.mails += some.mails;
         all.letters += some.letters;
-        if !goes_on {
-            return Ok(all);
-        }
     }
+    Ok(all)
+}
+
+/// Takes out what is over its age, as much as fits into one short transaction; where the next turn begins, until all
+/// was looked at. Mail can be taken in between two turns.
+pub fn turn(
+    policy: &Policy,
+    retention: &Retention,
+    store: &mut Store,
+    now: Timestamp,
+    place: Place,
+) -> Result<(Retained, Option<Place>), StoreError> {
+    let mut done = Retained::default();
+    let next = store.batch(|batch| page(policy, retention, batch, now, place, &mut done))?;
+    Ok((done, next))
 }
 
 fn page(
@@ -84,28 +122,35 @@ fn page(
     retention: &Retention,
     batch: &mut Batch<'_>,
     now: Timestamp,
-    most: usize,
-) -> Result<Retained, StoreError> {
+    place: Place,
+    done: &mut Retained,
+) -> Result<Option<Place>, StoreError> {
     let before = retention.before(now, &policy.desk.calendar.zone);
-    let mut done = Retained::default();
-    // Those that wait are looked at again each time; they are few, and stand before the others.
-    let over = before.tickets.map_or(Ok(Vec::new()), |before| batch.over_since(before, usize::MAX))?;
-    for id in over {
-        if done.redacted.len() == most {
-            break;
+    match place {
+        Place::Tickets(changed, id) => {
+            let over = before
+                .tickets
+                .map_or(Ok(Vec::new()), |before| batch.over_since(before, (changed, id), TICKETS_AT_ONCE))?;
+            for (_, id) in &over {
+                let Some(ticket) = batch.ticket(*id)? else { continue };
+                match redact_one(policy, batch, &ticket, (&Actor::Desk, TIME_IS_OVER), now)? {
+                    Ok(redaction) => done.redacted.push((*id, redaction)),
+                    Err(why) => done.waiting.push((*id, why)),
+                }
+            }
+            let last = over.last().filter(|_| over.len() == TICKETS_AT_ONCE);
+            Ok(Some(last.map_or(Place::Bytes(Looked::default()), |(changed, id)| Place::Tickets(*changed, *id))))
         }
-        let Some(ticket) = batch.ticket(id)? else { continue };
-        match redact_one(policy, batch, &ticket, (&Actor::Desk, TIME_IS_OVER), now)? {
-            Ok(redaction) => done.redacted.push((id, redaction)),
-            Err(why) => done.waiting.push((id, why)),
+        Place::Bytes(looked) => {
+            let (stale, next) = batch.stale(before, looked, BYTES_AT_ONCE)?;
+            done.mails += stale.mails.len();
+            done.letters += stale.letters.len();
+            if stale != Stale::default() {
+                batch.forget(&stale, now)?;
+            }
+            Ok(next.map(Place::Bytes))
         }
     }
-    let stale = batch.stale(before, most)?;
-    (done.mails, done.letters) = (stale.mails.len(), stale.letters.len());
-    if done.mails + done.letters > 0 {
-        batch.forget(&stale, now)?;
-    }
-    Ok(done)
 }
 
 fn redact_one(

@@ -46,7 +46,7 @@ pub use outbox::{Settlement, UNTIL_RELEASED};
 pub use place::probe;
 pub use reader::Reader;
 pub use record::{Letter, Record, Taken};
-pub use redact::{Redaction, Stale, Unfinished};
+pub use redact::{Looked, Redaction, Stale, Unfinished};
 pub use rows::{
     Counts, Direction, EventRow, HealthRow, HealthState, HeldBack, KeptMail, MailLine, MailNumber, MessageRow,
     OutboxCount, OutboxFilter, OutboxId, OutboxLine, OutboxRow, OutboxState, QuarantineFilter, QuarantineRow,

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use sha2::{Digest as _, Sha256};
 
 use super::batch::Batch;
-use super::cells::{self, execute, micros, own_id, sql_count, to_json};
+use super::cells::{self, Cells, execute, micros, own_id, sql_count, sql_id, to_json};
 use super::error::Fault;
 use super::outbox::UNTIL_RELEASED;
 use super::record::put_ticket;
@@ -47,6 +47,45 @@ pub struct Unfinished {
     pub parked: Vec<OutboxId>,
     /// Mails in quarantine that name the ticket and wait for a person.
     pub mails: Vec<MailNumber>,
+}
+
+/// Up to where bytes of mails were looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looked {
+    mail: i64,
+    letter: i64,
+}
+
+/// The statements about one kind of bytes: up to where so many of them reach, one that came since, those that may go.
+struct Bytes {
+    up_to: &'static str,
+    since: &'static str,
+    stale: &'static str,
+}
+
+const MAILS: Bytes = Bytes { up_to: sql::MAILS_UP_TO, since: sql::MAIL_SINCE, stale: sql::MAILS_STALE };
+const LETTERS: Bytes = Bytes { up_to: sql::LETTERS_UP_TO, since: sql::LETTER_SINCE, stale: sql::LETTERS_STALE };
+
+struct Window {
+    stale: Vec<i64>,
+    /// Where the next one begins, where there is one.
+    next: Option<i64>,
+}
+
+/// Looks at so many rows of bytes behind a number.
+fn window(conn: &Connection, bytes: Bytes, before: Before, after: i64, most: usize) -> Result<Window, Fault> {
+    let none = Window { stale: Vec::new(), next: None };
+    let of_none = before.raw_mails.max(before.tickets);
+    let Some(any) = of_none.filter(|_| after < i64::MAX) else { return Ok(none) };
+    let since: Option<i64> = cells::value_or_none(conn, bytes.since, [micros(any)])?;
+    let read = |row: &Cells<'_>| Ok((row.0.get::<_, Option<i64>>(0)?, row.0.get::<_, i64>(1)?));
+    let reach = cells::row(conn, bytes.up_to, (after, sql_count(most)), read)?;
+    let Some((Some(up_to), rows)) = reach else { return Ok(none) };
+    let key = (before.raw_mails.map(micros), micros(any), after, up_to);
+    let stale = cells::rows(conn, bytes.stale, key, |row| Ok(row.0.get::<_, i64>(0)?))?;
+    // What comes in meanwhile is never stale, and must not keep this going.
+    let goes_on = rows == sql_count(most) && since.is_none_or(|since| up_to < since);
+    Ok(Window { stale, next: Some(up_to).filter(|_| goes_on) })
 }
 
 impl Batch<'_> {
@@ -92,24 +131,35 @@ impl Batch<'_> {
         })
     }
 
-    /// Tickets that are over, not redacted, and unchanged since `before`; the oldest first.
-    pub fn over_since(&mut self, before: Timestamp, most: usize) -> Result<Vec<TicketId>, StoreError> {
+    /// Tickets that are over, not redacted, and unchanged since `before`, with the moment of their last change; the
+    /// oldest first, from behind `after` on.
+    pub fn over_since(
+        &mut self,
+        before: Timestamp,
+        after: (Timestamp, TicketId),
+        most: usize,
+    ) -> Result<Vec<(Timestamp, TicketId)>, StoreError> {
         self.call(|conn| {
-            let key = (micros(before), sql_count(most));
-            cells::rows(conn, sql::TICKETS_OVER, key, |row| row.number("id").map(TicketId))
+            let id = sql_id(after.1.0).unwrap_or(i64::MAX);
+            let key = (micros(before), micros(after.0), id, sql_count(most));
+            cells::rows(conn, sql::TICKETS_OVER, key, |row| Ok((row.time("changed")?, TicketId(row.number("id")?))))
         })
     }
 
     /// Mails whose bytes have had their time, those of tickets that were over by then; mails of no ticket go with
-    /// whatever time is over first.
-    pub fn stale(&mut self, before: Before, most: usize) -> Result<Stale, StoreError> {
+    /// whatever time is over first. So many of each kind are looked at, from behind `after` on.
+    pub fn stale(&mut self, before: Before, after: Looked, most: usize) -> Result<(Stale, Option<Looked>), StoreError> {
         self.call(|conn| {
-            let of_none = before.raw_mails.max(before.tickets);
-            let key = (before.raw_mails.map(micros), of_none.map(micros), sql_count(most));
-            Ok(Stale {
-                mails: cells::rows(conn, sql::MAILS_STALE, key, |row| row.number("mail").map(MailNumber))?,
-                letters: cells::rows(conn, sql::LETTERS_STALE, key, |row| row.number("outbox").map(OutboxId))?,
-            })
+            let mails = window(conn, MAILS, before, after.mail, most)?;
+            let letters = window(conn, LETTERS, before, after.letter, most)?;
+            let next = (mails.next.is_some() || letters.next.is_some())
+                .then(|| Looked { mail: mails.next.unwrap_or(i64::MAX), letter: letters.next.unwrap_or(i64::MAX) });
+            let number = |id: i64| cells::number("id", id);
+            let stale = Stale {
+                mails: mails.stale.into_iter().map(|id| number(id).map(MailNumber)).collect::<Result<_, _>>()?,
+                letters: letters.stale.into_iter().map(|id| number(id).map(OutboxId)).collect::<Result<_, _>>()?,
+            };
+            Ok((stale, next))
         })
     }
 
@@ -193,7 +243,7 @@ pub(super) fn hidden(message_id: &str) -> String {
 }
 
 fn redact_facts(conn: &Connection, ticket: i64) -> Result<usize, Fault> {
-    let read = |row: &cells::Cells<'_>| Ok((row.plain::<i64>("id")?, row.json("actor")?, row.json("event")?));
+    let read = |row: &Cells<'_>| Ok((row.plain::<i64>("id")?, row.json("actor")?, row.json("event")?));
     let facts: Vec<(i64, Actor, Event)> = cells::rows(conn, sql::FACTS_OF_TICKET, [ticket], read)?;
     for (id, actor, event) in &facts {
         let (actor, event) = (redact::actor(actor), redact::event(event));

@@ -177,19 +177,22 @@ statements! {
     THREAD_HIDDEN = "UPDATE thread SET message_id = ?2 WHERE message_id = ?1";
     FACTS_OF_TICKET = "SELECT id, actor, event FROM event WHERE ticket = ?1 ORDER BY n";
     FACT_REDACTED = "UPDATE event SET actor = ?2, event = ?3 WHERE id = ?1";
-    TICKETS_OVER = "SELECT id FROM ticket INDEXED BY ticket_over WHERE open = 0 AND redacted IS NULL AND changed < ?1 \
-                    ORDER BY changed LIMIT ?2";
-    // Ids grow with time, so what was there before is found without a look at what came since.
+    TICKETS_OVER = "SELECT id, changed FROM ticket INDEXED BY ticket_over WHERE open = 0 AND redacted IS NULL \
+                    AND changed < ?1 AND (changed, id) > (?2, ?3) ORDER BY changed, id LIMIT ?4";
+    MAILS_UP_TO = "SELECT max(mail), count(*) FROM (SELECT mail FROM mail_raw WHERE mail > ?1 ORDER BY mail LIMIT ?2)";
     MAILS_STALE = "SELECT r.mail FROM mail_raw r CROSS JOIN mail m ON m.id = r.mail LEFT JOIN ticket t ON t.id = m.ticket \
-                   WHERE r.mail <= (SELECT id FROM mail WHERE received < ?2 ORDER BY received DESC LIMIT 1) \
+                   WHERE r.mail > ?3 AND r.mail <= ?4 \
                    AND m.received < ?2 AND (t.id IS NULL OR (t.open = 0 AND t.changed < ?1)) \
                    AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.mail = r.mail AND q.resolved IS NULL) \
-                   ORDER BY r.mail LIMIT ?3";
+                   ORDER BY r.mail";
+    // Ids grow with time, so what came since is not looked at.
+    MAIL_SINCE = "SELECT id FROM mail WHERE received >= ?1 ORDER BY received LIMIT 1";
+    LETTERS_UP_TO = "SELECT max(outbox), count(*) FROM (SELECT outbox FROM outbox_bytes WHERE outbox > ?1 ORDER BY outbox LIMIT ?2)";
     LETTERS_STALE = "SELECT b.outbox FROM outbox_bytes b CROSS JOIN outbox o ON o.id = b.outbox \
                      LEFT JOIN ticket t ON t.id = o.ticket \
-                     WHERE b.outbox <= (SELECT id FROM outbox WHERE state = 'sent' AND created < ?2 \
-                     ORDER BY created DESC, id DESC LIMIT 1) AND o.state IN ('sent', 'dropped') AND o.settled < ?2 \
-                     AND (t.id IS NULL OR (t.open = 0 AND t.changed < ?1)) ORDER BY b.outbox LIMIT ?3";
+                     WHERE b.outbox > ?3 AND b.outbox <= ?4 AND o.state IN ('sent', 'dropped') AND o.settled < ?2 \
+                     AND (t.id IS NULL OR (t.open = 0 AND t.changed < ?1)) ORDER BY b.outbox";
+    LETTER_SINCE = "SELECT id FROM outbox WHERE state = 'sent' AND created >= ?1 ORDER BY created LIMIT 1";
     ERASING = "INSERT INTO erasing (one, since) VALUES (1, ?1) ON CONFLICT (one) DO NOTHING";
     ERASING_SINCE = "SELECT since FROM erasing WHERE one = 1";
     ERASED = "DELETE FROM erasing WHERE one = 1";

@@ -11,10 +11,11 @@ use ggus_gateway::desk::leg::Leg;
 use ggus_gateway::desk::retention::Retention;
 use ggus_gateway::desk::ticket::{Solution, Status, Ticket, TicketId};
 use ggus_gateway::desk::trail::{KeyKind, Reason};
-use ggus_gateway::engine::retention::{Retained, redact, retain};
+use ggus_gateway::engine::retention::{Place, Retained, redact, retain, turn};
 use ggus_gateway::mail::MessageId;
 use ggus_gateway::store::{
-    MailNumber, OutboxFilter, OutboxState, QuarantineFilter, Redaction, Resolution, Settlement, Store, StoreError,
+    Looked, MailNumber, OutboxFilter, OutboxState, QuarantineFilter, Redaction, Resolution, Settlement, Store,
+    StoreError,
 };
 use jiff::Timestamp;
 
@@ -284,4 +285,45 @@ fn what_is_over_its_age_goes_and_the_rest_stays() {
     assert_eq!(kept(&mut store, solved).subject, "CE is down");
     assert_eq!(store.reader().quarantine(QuarantineFilter::Open, 9).unwrap().len(), 1);
     assert_eq!(store.erase(), Ok(true));
+}
+
+/// A gateway that takes out a lot goes on taking mails in: no turn is longer than a short transaction.
+#[test]
+fn a_turn_takes_out_a_part_and_the_next_goes_on_behind_it() {
+    let mut store = Store::in_memory().unwrap();
+    for n in 1..=150 {
+        lived(&mut store, n, if n % 50 == 0 { Status::Solved } else { Status::Closed });
+    }
+    let ages = ages(Some("23h"), Some("23h"));
+    let (policy, now) = (policy(), at(24 * 60));
+    let (mut place, mut turns) = (Some(Place::default()), Vec::new());
+    while let Some(here) = place {
+        let (done, next) = turn(&policy, &ages, &mut store, now, here).unwrap();
+        turns.push((done.redacted.len(), done.waiting.len(), done.mails));
+        place = next;
+        open_ticket(&mut store, now, 1_000 + turns.len() as u64);
+    }
+    assert_eq!(turns, [(63, 1, 0), (63, 1, 0), (21, 1, 0), (0, 0, 3)]);
+    assert!(retain(&policy, &ages, &mut store, now, false).unwrap().is_nothing());
+}
+
+/// What stays for ever (here: mails of tickets that are open) is looked at once a day, and not again for each that goes.
+#[test]
+fn bytes_are_looked_at_in_windows() {
+    let mut store = Store::in_memory().unwrap();
+    for n in 1..=1_100 {
+        match n % 2 {
+            0 => drop(store.batch(|batch| keep(batch, at(0), Some(n), &decision(Verdict::Absorb))).unwrap()),
+            _ => assert_ne!(open_ticket(&mut store, at(0), n), TicketId(0)),
+        }
+    }
+    let ages = ages(Some("23h"), None);
+    let mut place = Some(Place::Bytes(Looked::default()));
+    let mut turns = Vec::new();
+    while let Some(here) = place {
+        let (done, next) = turn(&policy(), &ages, &mut store, at(24 * 60), here).unwrap();
+        turns.push(done.mails);
+        place = next;
+    }
+    assert_eq!(turns, [250, 250, 50]);
 }
