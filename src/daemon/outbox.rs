@@ -28,7 +28,7 @@ pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, mut stop: watch::
     let mut pool = Pool::new(&shared.loaded.plant.relay);
     while !*stop.borrow() {
         pool.set_out(&jobs).await;
-        shared.service.step();
+        shared.service.turn();
         tokio::select! {
             Some(landed) = pool.flights.next() => pool.settle(landed, &jobs).await,
             () = shared.bell.notified() => pool.look_again(),

@@ -17,8 +17,8 @@ use crate::mail::plain;
 
 /// How long a source is waited for at the start: a gateway whose mail server is away is open all the same.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// No attempt to send a mail that leads anywhere takes as long.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(3_600);
+/// The outbox looks around each second, whatever its couriers wait for.
+const LONGEST_TURN: Duration = Duration::from_secs(60);
 /// The line when nothing is in trouble.
 const WELL: &str = "All is well.";
 /// Longest line about how all fares, in characters.
@@ -29,8 +29,8 @@ const LONGEST_LINE: usize = 500;
 pub struct Service {
     /// Parts that have not yet told how they fare.
     silent: watch::Sender<BTreeSet<String>>,
-    /// Steps of the outbox: a look for what is due, an attempt.
-    steps: AtomicU64,
+    /// Turns of the outbox.
+    turns: AtomicU64,
     /// How all fares.
     line: watch::Sender<String>,
 }
@@ -39,7 +39,7 @@ impl Service {
     /// Open when these parts have told how they fare, well or not.
     pub fn new(parts: impl IntoIterator<Item = String>) -> Self {
         let silent = watch::Sender::new(parts.into_iter().collect());
-        Self { silent, steps: AtomicU64::new(0), line: watch::Sender::new(WELL.to_owned()) }
+        Self { silent, turns: AtomicU64::new(0), line: watch::Sender::new(WELL.to_owned()) }
     }
 
     /// A part has told how it fares, and that was kept.
@@ -47,9 +47,9 @@ impl Service {
         self.silent.send_if_modified(|silent| silent.remove(part));
     }
 
-    /// The outbox has made a step.
-    pub fn step(&self) {
-        self.steps.fetch_add(1, Ordering::Relaxed);
+    /// The outbox has made a turn.
+    pub fn turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What is in trouble, by name and in words. Words of servers are among them, so all is made one line.
@@ -98,17 +98,16 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// Vouches for the gateway while the worker answers and the outbox makes steps; who is not vouched for is started anew.
+/// Vouches for the gateway while the worker answers and the outbox goes on; who is not vouched for is started anew.
 async fn vouch(shared: &Shared, jobs: &mpsc::Sender<Job>, every: Duration) {
-    let lease = shared.loaded.plant.outbox.lease.unsigned_abs();
-    let mut outbox = Progress::new(LONGEST_ATTEMPT.max(lease), Instant::now());
+    let mut outbox = Progress::new(LONGEST_TURN, Instant::now());
     let mut beats = tokio::time::interval(every / 3);
     loop {
         beats.tick().await;
         if !answers(jobs, every).await {
             return;
         }
-        match outbox.is_made(shared.service.steps.load(Ordering::Relaxed), Instant::now()) {
+        match outbox.is_made(shared.service.turns.load(Ordering::Relaxed), Instant::now()) {
             true => tell(&[NotifyState::Watchdog]),
             false => tracing::error!("the outbox is stuck; the service manager is asked to start the gateway anew"),
         }

@@ -5,7 +5,6 @@
 //! `config/dialects/README.md`.
 
 mod check;
-mod escaped;
 pub mod file;
 pub mod learn;
 mod parameters;
