@@ -17,6 +17,7 @@ pub mod mail;
 pub mod proof;
 pub mod relay;
 pub mod render;
+pub mod report;
 pub mod settings;
 pub mod source;
 pub mod store;

@@ -41,6 +41,7 @@ fn imports_run_one_way() {
         ("mail/", &["desk", "store", "render", "engine", "source", "relay", "daemon", "config", "cli"][..]),
         ("desk/", &["store", "render", "engine", "source", "relay", "daemon", "config", "cli"]),
         ("render/", &["store", "engine", "source", "relay", "daemon", "config", "cli"]),
+        ("report/", &["store", "render", "engine", "source", "relay", "daemon", "config", "cli"]),
         ("store/", &["render", "engine", "source", "relay", "daemon", "config", "cli"]),
         ("engine/", &["daemon", "config", "cli"]),
         ("source/", &["desk", "store", "render", "engine", "relay", "daemon", "config", "cli"]),

@@ -15,6 +15,7 @@ mod init;
 mod manual;
 mod outbox;
 mod quarantine;
+mod report;
 mod retention;
 mod run;
 mod search;
@@ -93,6 +94,8 @@ enum Command {
     Retention(retention::Args),
     /// Tell in one screen whether all is well
     Status(status::Args),
+    /// Tell of a period in figures: as text, JSON, CSV, or as a page with charts
+    Report(report::Args),
     /// Play a whole ticket on a throw-away desk, with no server at all
     Demo(demo::Args),
     /// Print shell completions or write man pages
@@ -212,6 +215,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Retention(args) => retention::run(config, args),
         Command::Search(args) => search::run(config, args),
         Command::Status(args) => status::run(config, args),
+        Command::Report(args) => report::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Manual(args) => manual::run(args),
     }

@@ -9,6 +9,7 @@ mod check;
 pub mod compose;
 mod folder;
 mod header;
+pub mod report;
 pub mod template;
 mod words;
 

@@ -18,6 +18,7 @@ mod cells;
 mod copy;
 mod digests;
 mod error;
+mod facts;
 mod interface;
 mod known;
 mod lines;

@@ -103,6 +103,13 @@ statements! {
     DIGEST_SET = "INSERT INTO digest (unit, due) VALUES (?1, ?2) ON CONFLICT (unit) DO UPDATE SET due = excluded.due";
     DIGEST_GONE = "DELETE FROM digest WHERE unit = ?1";
     NEXT_DIGEST = "SELECT min(due) FROM digest";
+    TICKETS_STILL_OPEN = "SELECT id, created, vo, json_extract(whole, '$.type_of_problem') AS type_of_problem \
+                          FROM ticket WHERE open = 1 AND created < ?1 \
+                          AND NOT EXISTS (SELECT 1 FROM probe p WHERE p.ticket = ticket.id)";
+    TICKETS_ENDED_SINCE = "SELECT id, created, vo, json_extract(whole, '$.type_of_problem') AS type_of_problem \
+                           FROM ticket INDEXED BY ticket_changed WHERE changed >= ?2 AND open = 0 AND created < ?1 \
+                           AND NOT EXISTS (SELECT 1 FROM probe p WHERE p.ticket = ticket.id)";
+    FACTS = "SELECT at, actor, event FROM event WHERE ticket = ?1 ORDER BY n LIMIT ?2";
     TICKETS_OPEN_AT = "SELECT whole FROM ticket INDEXED BY ticket_open_at WHERE unit = ?1 AND open = 1 \
                        ORDER BY id LIMIT ?2";
     TICKET_POSTPONED = "UPDATE ticket SET due = ?2 WHERE id = ?1";
