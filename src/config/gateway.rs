@@ -236,7 +236,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let first_ticket = desk_file.as_ref().map(|file| file.first_ticket);
     let desk = desk_file.and_then(|file| desk(&document, file, files, report));
     let files_file = document.section::<FilesFile>(&["files"], report);
-    let store = document.section::<StoreFile>(&["store"], report);
+    let store = store(&document, files, report);
     let log = document.section::<LogSettings>(&["log"], report);
     let outbox = outbox(&document, report);
     let proof = proof(&document, report);
@@ -248,7 +248,7 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let plant = || {
         Some(Plant {
             config: path.to_owned(),
-            store: files.at(&store?.path),
+            store: store?,
             sources,
             relay: relay?,
             templates: files_file.as_ref()?.templates.as_ref().map(|folder| files.at(folder)),
@@ -263,6 +263,11 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let plant = plant();
     let desk = desk.map(|desk| Desk { read_limits: read_limits.unwrap_or_default(), ..desk });
     Gateway { desk, files: files_file, checks_smime, limits, clocks, plant }
+}
+
+/// Where the store is.
+pub fn store(document: &Document<'_>, files: &dyn Files, report: &mut Report) -> Option<PathBuf> {
+    document.section::<StoreFile>(&["store"], report).map(|file| files.at(&file.path))
 }
 
 fn outbox(document: &Document<'_>, report: &mut Report) -> Option<OutboxSettings> {

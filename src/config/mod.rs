@@ -4,6 +4,7 @@
 //! nothing behind this module checks a setting again.
 
 mod calendar;
+pub mod changes;
 mod clocks;
 pub mod dialects;
 mod document;
@@ -12,6 +13,7 @@ mod problem;
 mod routing;
 pub mod sample;
 pub mod secret;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,9 @@ use crate::engine::delivery::OutboxSettings;
 use crate::proof;
 use crate::relay::RelaySettings;
 use crate::source::SourceSettings;
+use document::Document;
 use problem::Report;
+use written::{Recorder, Written};
 
 /// Everything that is configured.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Loaded {
     pub plant: Plant,
     /// What works and should not stay as it is.
     pub warnings: Vec<Problem>,
+    /// What it was made from, to be compared with another.
+    written: Written,
 }
 
 /// The machinery around the desk: where mail comes in, where it goes out, where things are kept.
@@ -67,6 +73,15 @@ pub fn load(gateway_toml: &Path) -> Result<Loaded, Problems> {
     check(gateway_toml, &text, &files, report)
 }
 
+/// Where the store is that `gateway.toml` names, whatever else is wrong with the file.
+pub fn store(gateway_toml: &Path) -> Result<PathBuf, Problems> {
+    let mut report = Report::default();
+    let Some(text) = report.read_file(gateway_toml) else { return Err(report.into_problems()) };
+    let files = Disk { base: gateway_toml.parent().unwrap_or(Path::new(".")).to_owned() };
+    let document = Document::parse(gateway_toml, &text, &mut report);
+    gateway::store(&document, &files, &mut report).ok_or_else(|| report.into_problems())
+}
+
 /// The same from texts, for tests and rehearsals: relative paths name nothing, the secret is given.
 pub fn from_texts(gateway: &str, routing: &str, secret: &[u8]) -> Result<Loaded, Problems> {
     let files = Texts { routing: routing.to_owned(), secret: secret.to_vec() };
@@ -81,6 +96,8 @@ trait Files {
     fn secrets(&self, name: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String>;
     /// Dialect files beside the built-in ones: name, file, text.
     fn dialects(&self, folder: &Path, report: &mut Report) -> Vec<(String, PathBuf, String)>;
+    /// Mail templates that replace built-in ones: `en/receipt`, and the text.
+    fn templates(&self, folder: &Path) -> Vec<(String, Vec<u8>)>;
     /// Whether a folder of certificate authorities can be used; the error says what to do.
     fn authorities(&self, folder: &Path) -> Result<(), String>;
     fn at(&self, path: &Path) -> PathBuf;
@@ -121,6 +138,19 @@ impl Files for Disk {
         let files = paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "toml"));
         let named = files.filter_map(|path| Some((path.file_stem()?.to_string_lossy().into_owned(), path)));
         named.filter_map(|(name, path)| report.read_file(&path).map(|text| (name, path, text))).collect()
+    }
+
+    fn templates(&self, folder: &Path) -> Vec<(String, Vec<u8>)> {
+        let below = |folder: &Path| -> Vec<PathBuf> {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| entry.path()).collect()
+        };
+        let files = below(folder).into_iter().flat_map(|language| below(&language));
+        let named = files.filter_map(|file| {
+            let name = file.strip_prefix(folder).ok()?.with_extension("").display().to_string();
+            Some((name, std::fs::read(file).ok()?))
+        });
+        named.collect()
     }
 
     fn authorities(&self, folder: &Path) -> Result<(), String> {
@@ -165,6 +195,10 @@ impl Files for Texts {
         Vec::new()
     }
 
+    fn templates(&self, _: &Path) -> Vec<(String, Vec<u8>)> {
+        Vec::new()
+    }
+
     fn authorities(&self, _: &Path) -> Result<(), String> {
         Ok(())
     }
@@ -175,8 +209,9 @@ impl Files for Texts {
 }
 
 fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Result<Loaded, Problems> {
-    let gateway = gateway::read(path, text, files, &mut report);
-    let routed = routing::read(&gateway, files, &mut report);
+    let files = Recorder::new(files, text);
+    let gateway = gateway::read(path, text, &files, &mut report);
+    let routed = routing::read(&gateway, &files, &mut report);
     match (gateway.into_parts(), routed) {
         (Some((plant, desk, limits, clocks)), Some(routing)) if !report.has_errors() => {
             let routing::Routing { units, default_unit, sites, rules, alarmers, monitors, dialects } = routing;
@@ -184,7 +219,9 @@ fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Resu
             let (alarmers, monitors, dialects) = (Arc::new(alarmers), Arc::new(monitors), Arc::new(dialects));
             let policy =
                 Policy { desk, units, default_unit, sites, rules, alarmers, monitors, limits, clocks, dialects };
-            Ok(Loaded { policy, plant, warnings: report.into_problems().0 })
+            // What is in them is not read here; only whether they are the same.
+            let _ = plant.templates.as_ref().map(|folder| files.templates(folder));
+            Ok(Loaded { policy, plant, warnings: report.into_problems().0, written: files.into_written() })
         }
         _ => Err(report.into_problems()),
     }
