@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Failure, load, open_store, print};
 use crate::config::sample;
-use crate::daemon;
+use crate::daemon::{self, Outside};
 use crate::mail::parse::{ReadLimits, parse};
 use crate::mail::{Mail, MessageId};
 use crate::source::Stay;
@@ -165,7 +165,9 @@ impl Stage {
         let owned = (open_store(&loaded)?, Lock::take(&loaded.plant.store)?);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (_stop, stopped) = watch::channel(false);
-        runtime.block_on(daemon::run(loaded, templates, owned, Stay::Once, stopped))?;
+        let (_, reloads) = mpsc::channel(1);
+        let outside = Outside { stop: stopped, reloads, filter: None };
+        runtime.block_on(daemon::run(loaded, templates, owned, Stay::Once, outside))?;
         print(&format!("   {story}\n"))?;
         for (to, path) in self.delivered()? {
             if self.seen.insert(path.clone()) {

@@ -16,6 +16,7 @@ mod manual;
 mod outbox;
 mod quarantine;
 mod report;
+mod reload;
 mod retention;
 mod run;
 mod search;
@@ -33,6 +34,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{self, Loaded, Problems};
+use crate::daemon::Setup;
 use crate::engine::intake::OrderError;
 use crate::render::template::Templates;
 use crate::store::{Reader, Store, StoreError};
@@ -61,6 +63,8 @@ enum Command {
     Init(init::Args),
     /// Run the gateway
     Run(run::Args),
+    /// Have the gateway that runs read its configuration again
+    Reload(reload::Args),
     /// Check the configuration; with --online, log in everywhere too
     Check(check::Args),
     /// Take mails from files or standard input
@@ -201,6 +205,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
     match &cli.command {
         Command::Init(args) => init::run(args),
         Command::Run(args) => run::run(config, args),
+        Command::Reload(args) => reload::run(config, args),
         Command::Check(args) => check::run(config, args),
         Command::Ingest(args) => ingest::run(config, args),
         Command::Explain(args) => explain::run(config, args),
@@ -223,12 +228,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
 
 /// The configuration with its mail templates; warnings are left to `check`.
 fn load(config: &Path) -> Result<(Loaded, Templates), Failure> {
-    let loaded = config::load(config)?;
-    let templates = Templates::load(loaded.plant.templates.as_deref()).map_err(|problems| {
-        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Failure::Config(lines.join("\n"))
-    })?;
-    Ok((loaded, templates))
+    Setup::read(config).map_err(Failure::Config)
 }
 
 /// The store, for writing; made where there is none. Its directory is not: a disk may not be mounted yet.

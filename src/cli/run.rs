@@ -4,16 +4,18 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{Failure, load, open_store};
-use crate::daemon;
+use crate::daemon::reload::Request;
+use crate::daemon::{self, Outside, control};
 use crate::source::Stay;
 use crate::store::{Lock, Store};
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "SIGTERM or Ctrl-C stop it politely: what was handed over is made durable, the rest stays where it lies.\n\
+    SIGHUP has the configuration read again, as `reload` does.\n\
     RUST_LOG replaces log.level of the configuration."
 )]
 pub struct Args {
@@ -24,7 +26,7 @@ pub struct Args {
 
 pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
     let (loaded, templates) = load(config)?;
-    daemon::log::start(&loaded.plant.log, std::env::var("RUST_LOG").ok()).map_err(Failure::Config)?;
+    let filter = daemon::log::start(&loaded.plant.log, std::env::var("RUST_LOG").ok()).map_err(Failure::Config)?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
@@ -44,9 +46,14 @@ pub fn run(config: &Path, args: &Args) -> Result<ExitCode, Failure> {
             tracing::info!("stopping: what was handed over is made durable, the rest stays where it lies");
             let _ = stop.send(true);
         });
+        let (requests, reloads) = mpsc::channel(4);
+        tokio::spawn(hear_hangups(requests.clone()));
+        if stay == Stay::Forever && let Err(error) = control::listen(&loaded.plant.store, requests) {
+            tracing::warn!(%error, "commands can't reach this gateway; to have the configuration read again, send SIGHUP");
+        }
         let desk = &loaded.policy.desk;
         tracing::info!(desk = %desk.address, units = loaded.policy.units.len(), sources = loaded.plant.sources.len(), "the desk is open");
-        let ended = daemon::run(loaded, templates, (store, lock), stay, stopped).await;
+        let ended = daemon::run(loaded, templates, (store, lock), stay, Outside { stop: stopped, reloads, filter: Some(filter) }).await;
         signals.abort();
         ended
     })?;
@@ -60,6 +67,16 @@ fn end_leases(store: &mut Store) -> Result<(), Failure> {
         tracing::warn!(mails = ended, "mails were under way when the gateway last ended; they go out again");
     }
     Ok(())
+}
+
+/// SIGHUP is a wish that nobody waits for.
+async fn hear_hangups(requests: mpsc::Sender<Request>) {
+    let Ok(mut hangups) = signal(SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        if requests.send(None).await.is_err() {
+            return;
+        }
+    }
 }
 
 async fn wait_for_signal() {

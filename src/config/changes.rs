@@ -65,7 +65,9 @@ pub fn refusals(old: &Loaded, new: &Loaded) -> Vec<String> {
         ("log.mask_addresses", old.log.mask_addresses != new.log.mask_addresses),
     ];
     let refused = differ.into_iter().filter(|(_, differs)| *differs);
-    refused.map(|(key, _)| format!("{key} can't be changed while the gateway runs; put it back, or restart it")).collect()
+    refused
+        .map(|(key, _)| format!("{key} can't be changed while the gateway runs; put it back, or restart it"))
+        .collect()
 }
 
 /// The things that have a name of their own in the files; the rest are sections.
@@ -93,9 +95,13 @@ fn is_a_thing(subject: &str) -> bool {
 
 fn keys(old: &Keys<'_>, new: &Keys<'_>) -> Vec<String> {
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    names.into_iter().filter_map(|name| difference(old.get(name).copied(), new.get(name).copied()).map(|words| {
-        if name.is_empty() { words } else { format!("{name} {words}") }
-    })).collect()
+    names
+        .into_iter()
+        .filter_map(|name| {
+            difference(old.get(name).copied(), new.get(name).copied())
+                .map(|words| if name.is_empty() { words } else { format!("{name} {words}") })
+        })
+        .collect()
 }
 
 /// `None` where nothing is different.
@@ -165,7 +171,13 @@ mod tests {
     #[test]
     fn nothing_has_changed_where_only_comments_and_order_of_keys_did() {
         assert_eq!(told(&format!("# hello\n{GATEWAY}"), ROUTING), [""; 0]);
-        assert_eq!(told(&GATEWAY.replace("user = \"u\"\npassword = \"hunter2\"", "password = \"hunter2\"\nuser = \"u\""), ROUTING), [""; 0]);
+        assert_eq!(
+            told(
+                &GATEWAY.replace("user = \"u\"\npassword = \"hunter2\"", "password = \"hunter2\"\nuser = \"u\""),
+                ROUTING
+            ),
+            [""; 0]
+        );
     }
 
     #[test]
@@ -173,7 +185,10 @@ mod tests {
         let routing = ROUTING
             .replace("\"INFN-T1\", \"INFN-BARI\"", "\"INFN-T1\", \"INFN-PISA\"")
             .replace("address = \"roc@infn.example\"", "address = \"desk@infn.example\"\ntrust = \"token\"")
-            .replace("[[rule]]\nname = \"b\"\nunit = \"TPM\"\nvo = \"cms\"\n", "[unit.ROC_CE]\naddress = \"ce@x.example\"\n");
+            .replace(
+                "[[rule]]\nname = \"b\"\nunit = \"TPM\"\nvo = \"cms\"\n",
+                "[unit.ROC_CE]\naddress = \"ce@x.example\"\n",
+            );
         let gateway = GATEWAY.replace("copies = 20", "copies = 5").replace("[source.support", "[source.other");
         assert_eq!(
             told(&gateway, &routing),
@@ -207,6 +222,9 @@ mod tests {
         let refused = |gateway: &str| refusals(&loaded(GATEWAY, ROUTING), &loaded(gateway, ROUTING));
         assert_eq!(refused(&format!("{GATEWAY}[log]\nformat = \"text\"\n")), [""; 0]);
         let both = refused(&format!("{}[log]\nformat = \"json\"\n", GATEWAY.replace("desk.sqlite", "other.sqlite")));
-        assert!(both.len() == 2 && both[0].starts_with("store.path can't be changed") && both[1].starts_with("log.format"), "{both:?}");
+        assert!(
+            both.len() == 2 && both[0].starts_with("store.path can't be changed") && both[1].starts_with("log.format"),
+            "{both:?}"
+        );
     }
 }

@@ -21,25 +21,55 @@ use crate::source::imap;
 /// Most characters of one value.
 const LONGEST: usize = 1_000;
 
-/// Sends log lines to standard error from now on. `filter` replaces the level of the settings.
+/// Which lines are logged; can be changed while the gateway runs.
+pub struct Filter {
+    set: Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>,
+    /// Replaces the level of the settings, for as long as the gateway runs.
+    fixed: Option<String>,
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filter").field("fixed", &self.fixed).finish_non_exhaustive()
+    }
+}
+
+impl Filter {
+    /// Logs at the level of these settings from now on.
+    ///
+    /// # Errors
+    /// The level can't be read; nothing has changed then.
+    pub fn set(&self, settings: &LogSettings) -> Result<(), String> {
+        (self.set)(filter(self.fixed.as_ref().unwrap_or(&settings.level))?)
+    }
+}
+
+/// Sends log lines to standard error from now on. `fixed` replaces the level of the settings.
 ///
 /// # Errors
 /// The filter can't be read.
-pub fn start(settings: &LogSettings, filter: Option<String>) -> Result<(), String> {
-    let filter = filter.unwrap_or_else(|| settings.level.clone());
-    let filter = EnvFilter::try_new(&filter)
-        .map_err(|error| format!("log.level {filter:?} is no filter ({error}); write \"info\""))?;
-    let filter = match imap::UNLOGGED.parse() {
-        Ok(quiet) => filter.add_directive(quiet),
-        Err(error) => return Err(format!("the log can't be kept clear of passwords ({error}); please report this")),
-    };
+pub fn start(settings: &LogSettings, fixed: Option<String>) -> Result<Filter, String> {
+    let first = filter(fixed.as_ref().unwrap_or(&settings.level))?;
     let lines = Lines { format: settings.format, mask: settings.mask_addresses };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).event_format(lines).init();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(first).with_writer(std::io::stderr);
+    let subscriber = subscriber.event_format(lines).with_filter_reloading();
+    let handle = subscriber.reload_handle();
+    subscriber.init();
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "the gateway met a case that it does not know; please report the place");
     }));
-    Ok(())
+    let set = move |filter| handle.reload(filter).map_err(|error| format!("log.level can't be changed: {error}"));
+    Ok(Filter { set: Box::new(set), fixed })
+}
+
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    let filter = EnvFilter::try_new(text)
+        .map_err(|error| format!("log.level {text:?} is no filter ({error}); write \"info\""))?;
+    match imap::UNLOGGED.parse() {
+        Ok(quiet) => Ok(filter.add_directive(quiet)),
+        Err(error) => Err(format!("the log can't be kept clear of passwords ({error}); please report this")),
+    }
 }
 
 /// How an event becomes a line.

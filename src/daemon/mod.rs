@@ -3,27 +3,34 @@
 //! One thread owns the store and does all deciding ([`engine`](crate::engine)); it takes [`Job`]s in turn. Sources and
 //! couriers are tasks; they see channels, never the store. On a stop, sources end first, what they handed over is made
 //! durable, couriers finish the mail in their hands, and what is left in the outbox waits for the next start.
+//!
+//! What is configured is one value, the [`Setup`]; a [`reload`] exchanges it as a whole.
 
 pub mod clock;
+pub mod control;
 pub mod log;
 mod outbox;
+pub mod reload;
 mod service;
+mod sources;
 mod timers;
 mod worker;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::config::Loaded;
+use crate::config::{self, Loaded};
 use crate::engine::retention::Place;
 use crate::proof::Checks;
 use crate::render::template::Templates;
-use crate::source::{self, Counter, Mailroom, Stay};
+use crate::source::{Counter, Mailroom, Stay};
 use crate::store::{Lock, Store, StoreError};
 use service::Service;
+use sources::Sources;
 use worker::Job;
 
 /// How long couriers may take to finish after a stop, before their mails are left to the next start.
@@ -31,42 +38,84 @@ const FAREWELL: Duration = Duration::from_secs(20);
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
+/// Everything that is configured, ready for use.
+#[derive(Debug)]
+pub struct Setup {
+    pub loaded: Loaded,
+    pub templates: Templates,
+    /// Checks signatures, where the gateway does that itself.
+    checks: Option<Checks>,
+}
+
+impl Setup {
+    /// Reads and checks the configuration and its mail templates.
+    ///
+    /// # Errors
+    /// All that is wrong, one problem to a line.
+    pub fn read(gateway_toml: &Path) -> Result<(Loaded, Templates), String> {
+        let loaded = config::load(gateway_toml).map_err(|problems| problems.to_string())?;
+        let templates = Templates::load(loaded.plant.templates.as_deref()).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            lines.join("\n")
+        })?;
+        Ok((loaded, templates))
+    }
+
+    fn new(loaded: Loaded, templates: Templates) -> Self {
+        let checks = checks(&loaded);
+        Self { loaded, templates, checks }
+    }
+}
+
 /// What the parts of the daemon share.
 #[derive(Debug)]
 struct Shared {
-    loaded: Loaded,
-    /// Checks signatures, where the gateway does that itself.
-    checks: Option<Checks>,
-    templates: Templates,
+    /// What is configured now. Each piece of work takes it once, so that none sees two configurations.
+    setup: watch::Sender<Arc<Setup>>,
     /// Rung when mails were queued, so that they go out at once.
     bell: Notify,
     service: Service,
 }
 
-/// Runs until `stop` turns true; with [`Stay::Once`] takes what is there, delivers what is due, and returns.
+impl Shared {
+    fn setup(&self) -> Arc<Setup> {
+        Arc::clone(&self.setup.borrow())
+    }
+}
+
+/// What reaches the daemon from outside while it runs.
+#[derive(Debug)]
+pub struct Outside {
+    /// Turns true once.
+    pub stop: watch::Receiver<bool>,
+    /// The configuration is to be read again.
+    pub reloads: mpsc::Receiver<reload::Request>,
+    /// Which lines are logged, to be changed by a reload.
+    pub filter: Option<log::Filter>,
+}
+
+/// Runs until it is stopped; with [`Stay::Once`] takes what is there, delivers what is due, and returns.
 pub async fn run(
     loaded: Loaded,
     templates: Templates,
     (store, lock): (Store, Lock),
     stay: Stay,
-    stop: watch::Receiver<bool>,
+    outside: Outside,
 ) -> Result<(), StoreError> {
-    let checks = checks(&loaded);
-    let service = Service::new(loaded.plant.sources.keys().map(|name| format!("source {name}")));
-    let shared = Arc::new(Shared { loaded, checks, templates, bell: Notify::new(), service });
+    let Outside { mut stop, reloads, filter } = outside;
+    let setup = Arc::new(Setup::new(loaded, templates));
+    let service = Service::new(sources::parts(&setup.loaded.plant.sources));
+    let shared = Arc::new(Shared { setup: watch::Sender::new(Arc::clone(&setup)), bell: Notify::new(), service });
     let (jobs, inbox) = mpsc::channel(16);
     let worker = worker::start(Arc::clone(&shared), store, lock, inbox);
     let (mailroom, counter) = Mailroom::new(stop.clone());
     let porter = tokio::spawn(carry(counter, Arc::clone(&shared), jobs.clone()));
-    let mut sources = JoinSet::new();
-    for (name, settings) in shared.loaded.plant.sources.clone() {
-        let mailroom = mailroom.clone();
-        sources.spawn(async move { source::run(&name, &settings, &mailroom, stay).await });
-    }
-    drop(mailroom);
+    let mut sources = Sources::new(mailroom, stay);
+    let _ = jobs.send(Job::Parts(sources::parts(&setup.loaded.plant.sources))).await;
+    sources.adopt(&setup.loaded.plant.sources);
     match stay {
         Stay::Once => {
-            while sources.join_next().await.is_some() {}
+            sources.finished().await;
             timers::drain(&jobs).await;
             outbox::drain(&shared, &jobs).await;
         }
@@ -75,13 +124,12 @@ pub async fn run(
             let daily = tokio::spawn(retain_daily(jobs.clone()));
             let timers = tokio::spawn(timers::run(jobs.clone(), stop.clone()));
             let service = tokio::spawn(service::run(Arc::clone(&shared), jobs.clone()));
-            let mut stopped = stop;
-            // An error means that whoever could stop us is gone; that is a stop too.
-            let _ = stopped.wait_for(|stop| *stop).await;
+            let desk = reload::Desk { shared: Arc::clone(&shared), jobs: jobs.clone(), sources, filter };
+            let sources = reload::run(desk, reloads, &mut stop).await;
             service::stopping();
             service.abort();
-            while sources.join_next().await.is_some() {}
-            // It ends with the stop, between two turns.
+            sources.finished().await;
+            // These end with the stop, between two turns.
             let _ = timers.await;
             if tokio::time::timeout(FAREWELL, sender).await.is_err() {
                 tracing::warn!("couriers did not finish in time; their mails go out again at the next start");
@@ -130,19 +178,20 @@ async fn carry(mut counter: Counter, shared: Arc<Shared>, jobs: mpsc::Sender<Job
     let mut asking = JoinSet::new();
     loop {
         let job = tokio::select! {
-            Some(mut delivery) = counter.inbox.recv() => match &shared.checks {
-                None => Job::Take(delivery),
-                Some(_) => {
-                    let shared = Arc::clone(&shared);
+            Some(mut delivery) = counter.inbox.recv() => {
+                let setup = shared.setup();
+                if setup.checks.is_none() {
+                    Job::Take(delivery)
+                } else {
                     asking.spawn(async move {
-                        if let Some(checks) = &shared.checks {
+                        if let Some(checks) = &setup.checks {
                             checks.check_all(&mut delivery.mails, clock::now()).await;
                         }
                         delivery
                     });
                     continue;
                 }
-            },
+            }
             Some(Ok(delivery)) = asking.join_next() => Job::Take(delivery),
             Some((part, health)) = counter.health.recv() => Job::Health(part, health),
             else => return,

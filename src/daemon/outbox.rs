@@ -25,8 +25,9 @@ const WAITING: usize = 256;
 /// Sends what is due until a stop. Then what is under way is finished; the rest of the claim is leased, and goes out at
 /// the next start.
 pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, mut stop: watch::Receiver<bool>) {
-    let mut pool = Pool::new(&shared.loaded.plant.relay);
+    let mut pool = Pool::new(&shared.setup().loaded.plant.relay);
     while !*stop.borrow() {
+        pool.adopt(&shared.setup().loaded.plant.relay).await;
         pool.set_out(&jobs).await;
         shared.service.turn();
         tokio::select! {
@@ -41,7 +42,7 @@ pub async fn run(shared: Arc<Shared>, jobs: mpsc::Sender<Job>, mut stop: watch::
 
 /// Sends what is due, once.
 pub async fn drain(shared: &Shared, jobs: &mpsc::Sender<Job>) {
-    let mut pool = Pool::new(&shared.loaded.plant.relay);
+    let mut pool = Pool::new(&shared.setup().loaded.plant.relay);
     loop {
         pool.set_out(jobs).await;
         match pool.flights.next().await {
@@ -68,6 +69,8 @@ async fn claim(jobs: &mpsc::Sender<Job>) -> Vec<Departure> {
 
 /// A courier that is back, and what became of its mail.
 struct Landed {
+    /// By which settings it set out.
+    generation: u32,
     courier: Courier,
     line: OutboxLine,
     outcome: Outcome,
@@ -76,6 +79,8 @@ struct Landed {
 /// Couriers, and the mails that they carry.
 struct Pool {
     relay: RelaySettings,
+    /// How often the relay was exchanged.
+    generation: u32,
     /// Couriers at home; each may keep a connection.
     home: Vec<Courier>,
     flights: FuturesUnordered<BoxFuture<'static, Landed>>,
@@ -95,6 +100,7 @@ impl Pool {
     fn new(relay: &RelaySettings) -> Self {
         Self {
             relay: relay.clone(),
+            generation: 0,
             home: Vec::new(),
             flights: FuturesUnordered::new(),
             lines: Vec::new(),
@@ -103,6 +109,20 @@ impl Pool {
             most: 1,
             borne: relay.connections(),
         }
+    }
+
+    /// Sends by these settings from now on. Who is under way comes home by the old ones, and what that tells of the old
+    /// relay is of no interest any more.
+    async fn adopt(&mut self, relay: &RelaySettings) {
+        if self.relay == *relay {
+            return;
+        }
+        for mut courier in std::mem::take(&mut self.home) {
+            courier.rest().await;
+        }
+        self.relay = relay.clone();
+        self.generation += 1;
+        (self.most, self.borne) = (1, relay.connections());
     }
 
     fn look_again(&mut self) {
@@ -142,20 +162,25 @@ impl Pool {
         let Departure { line, parcel } = self.waiting.remove(at);
         self.lines.push(line.clone());
         let mut courier = self.home.pop().unwrap_or_else(|| Courier::new(&self.relay));
+        let generation = self.generation;
         self.flights.push(Box::pin(async move {
             let outcome = courier.deliver(&parcel).await;
-            Landed { courier, line, outcome }
+            Landed { generation, courier, line, outcome }
         }));
     }
 
     /// Has an answer kept. While others get through, trouble on one connection is that connection's: fewer are used.
     /// Where none does, nothing else is tried for now.
-    async fn settle(&mut self, Landed { courier, line, outcome }: Landed, jobs: &mpsc::Sender<Job>) {
+    async fn settle(&mut self, landed: Landed, jobs: &mpsc::Sender<Job>) {
+        let Landed { generation, mut courier, line, outcome } = landed;
         self.lines.retain(|other| other.id != line.id);
-        let trouble = courier.trouble().cloned();
-        self.home.push(courier);
         // Without a worker nothing can be kept; the lease ends and the mail goes out again.
         let _ = jobs.send(Job::Settle(Box::new(line), outcome)).await;
+        if generation != self.generation {
+            return courier.rest().await;
+        }
+        let trouble = courier.trouble().cloned();
+        self.home.push(courier);
         let health = trouble.as_ref().map_or_else(|| Health::Well("mail goes out".to_owned()), Trouble::health);
         match trouble {
             None => self.most = self.borne,

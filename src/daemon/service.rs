@@ -1,7 +1,5 @@
 //! What the service manager is told (sd_notify(3)): that the gateway is open, how it fares in one line, that it still works,
 //! that it ends. Without a service manager it is silent; it decides nothing, and what it can't tell harms no mail.
-//!
-//! A word about a reload belongs here too.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

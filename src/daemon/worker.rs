@@ -7,7 +7,8 @@ use std::thread::JoinHandle;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Shared, clock};
+use super::{Setup, Shared, clock};
+use crate::config::Loaded;
 use crate::engine::delivery::{self, Departure};
 use crate::engine::intake::{self, Answer, Outcome, Rules};
 use crate::engine::{retention, timers};
@@ -31,6 +32,8 @@ pub enum Job {
     Claim(oneshot::Sender<Vec<Departure>>),
     /// Keeps how a part fares.
     Health(String, Health),
+    /// Forgets how parts fare that are not among these sources, which are gone.
+    Parts(Vec<String>),
     /// Takes out some of the personal data that is over its age, and answers where to go on; `None`: all was looked at.
     Retain(retention::Place, oneshot::Sender<Option<retention::Place>>),
     /// Keeps what became of a mail.
@@ -62,12 +65,19 @@ struct Worker {
     unsettled: Vec<Answer>,
     /// What was last kept of each part, and when.
     healths: BTreeMap<String, (Health, Timestamp)>,
+    /// The sources that there are.
+    sources: Vec<String>,
+}
+
+fn is_gone(sources: &[String], part: &str) -> bool {
+    part.starts_with("source ") && !sources.iter().any(|source| source == part)
 }
 
 impl Worker {
     fn new(shared: Arc<Shared>, store: Store, lock: Lock) -> Self {
         let fares = Health::Well("mail is kept".to_owned());
-        let worker = Self { shared, store, lock, fares, unsettled: Vec::new(), healths: BTreeMap::new() };
+        let (unsettled, healths, sources) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let worker = Self { shared, store, lock, fares, unsettled, healths, sources };
         worker.note();
         worker
     }
@@ -88,8 +98,8 @@ impl Worker {
         }
     }
 
-    fn rules(shared: &Shared) -> Rules<'_> {
-        Rules { policy: &shared.loaded.policy, templates: &shared.templates }
+    fn rules(setup: &Setup) -> Rules<'_> {
+        Rules { policy: &setup.loaded.policy, templates: &setup.templates }
     }
 
     /// One commit for everything that waits; a source hears "kept" only after it.
@@ -105,8 +115,8 @@ impl Worker {
             return;
         }
         let mails: Vec<Incoming> = deliveries.iter().flat_map(|delivery| delivery.mails.clone()).collect();
-        let shared = Arc::clone(&self.shared);
-        let taken = intake::take(Self::rules(&shared), &mut self.store, &mails, clock::now());
+        let setup = self.shared.setup();
+        let taken = intake::take(Self::rules(&setup), &mut self.store, &mails, clock::now());
         let receipt = match &taken {
             Ok(outcomes) => {
                 mails.iter().zip(outcomes).for_each(|(incoming, outcome)| told(incoming, outcome));
@@ -135,8 +145,8 @@ impl Worker {
             Job::Claim(answer) => {
                 self.settle();
                 if self.unsettled.is_empty() {
-                    let shared = Arc::clone(&self.shared);
-                    let (policy, settings) = (&shared.loaded.policy, &shared.loaded.plant.outbox);
+                    let Loaded { policy, plant, .. } = &self.shared.setup().loaded;
+                    let settings = &plant.outbox;
                     let claimed = delivery::claim(policy, &mut self.store, clock::now(), settings);
                     self.judge(claimed.as_ref().err());
                     // A sender that is gone leaves its leases to end by themselves.
@@ -148,6 +158,13 @@ impl Worker {
                 self.judge(kept.as_ref().err());
                 self.tell();
                 self.shared.service.heard(&part);
+            }
+            Job::Parts(sources) => {
+                self.sources = sources;
+                let (sources, healths) = (&self.sources, &mut self.healths);
+                healths.retain(|part, _| !is_gone(sources, part));
+                let forgotten = self.store.batch(|batch| batch.forget_health(|part| is_gone(sources, part)));
+                self.judge(forgotten.as_ref().err());
             }
             Job::Retain(place, answer) => {
                 let retained = self.retain(place, clock::now());
@@ -161,8 +178,8 @@ impl Worker {
             }
             Job::Take(_) => {}
             Job::Timers(answer) => {
-                let shared = Arc::clone(&self.shared);
-                let turn = timers::turn(Self::rules(&shared), &mut self.store, clock::now());
+                let setup = self.shared.setup();
+                let turn = timers::turn(Self::rules(&setup), &mut self.store, clock::now());
                 self.judge(turn.as_ref().err());
                 if let Ok(turn) = turn {
                     self.steps_taken(&turn);
@@ -178,8 +195,8 @@ impl Worker {
         if self.unsettled.is_empty() {
             return;
         }
-        let shared = Arc::clone(&self.shared);
-        let (rules, settings) = (Self::rules(&shared), &shared.loaded.plant.outbox);
+        let setup = self.shared.setup();
+        let (rules, settings) = (Self::rules(&setup), &setup.loaded.plant.outbox);
         let settled = intake::settle(rules, &mut self.store, &self.unsettled, clock::now(), settings);
         self.judge(settled.as_ref().err());
         let Ok(settled) = settled else { return };
@@ -187,7 +204,7 @@ impl Worker {
             match settled {
                 Ok(true) => {
                     tracing::error!(to = %line.to, subject = %line.subject, "mail given up; `outbox list --state dead` shows it");
-                    shared.bell.notify_one();
+                    self.shared.bell.notify_one();
                 }
                 Ok(false) => {}
                 Err(error) => {
@@ -205,7 +222,7 @@ impl Worker {
             Some(error) if error.is_transient() => Health::Trouble(error.to_string()),
             Some(error) => Health::Blocked(error.to_string()),
             None if matches!(self.fares, Health::Well(_)) => return,
-            None if store::probe(&self.shared.loaded.plant.store).is_err() => return,
+            None if store::probe(&self.shared.setup().loaded.plant.store).is_err() => return,
             None => Health::Well("mail is kept again".to_owned()),
         };
         if fares == self.fares {
@@ -235,9 +252,8 @@ impl Worker {
     }
 
     fn retain(&mut self, place: retention::Place, now: Timestamp) -> Result<Option<retention::Place>, StoreError> {
-        let shared = Arc::clone(&self.shared);
-        let (policy, ages) = (&shared.loaded.policy, &shared.loaded.plant.retention);
-        let (retained, next) = retention::turn(policy, ages, &mut self.store, now, place)?;
+        let Loaded { policy, plant, .. } = &self.shared.setup().loaded;
+        let (retained, next) = retention::turn(policy, &plant.retention, &mut self.store, now, place)?;
         if !retained.is_nothing() {
             let (tickets, mails) = (retained.redacted.len(), retained.mails + retained.letters);
             tracing::info!(tickets, mails, "personal data over its age was taken out");
@@ -271,6 +287,10 @@ impl Worker {
 
     /// Keeps a change at once, and that all is as it was now and then: each costs a write to the disk.
     fn health(&mut self, part: &str, health: &Health) -> Result<(), StoreError> {
+        // A source may have had something to say when it was told to end.
+        if is_gone(&self.sources, part) {
+            return Ok(());
+        }
         let now = clock::now();
         let known = self.healths.get(part).filter(|(known, _)| known == health);
         if known.is_some_and(|(_, at)| now.duration_since(*at) < STILL_WELL) {

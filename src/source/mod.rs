@@ -57,6 +57,8 @@ pub struct Mailroom {
     inbox: mpsc::Sender<Delivery>,
     health: mpsc::Sender<(String, Health)>,
     shutdown: watch::Receiver<bool>,
+    /// Turns true where this source alone is to end.
+    leave: Option<watch::Receiver<bool>>,
 }
 
 /// A batch under way to the engine.
@@ -82,7 +84,12 @@ impl Mailroom {
     pub fn new(shutdown: watch::Receiver<bool>) -> (Self, Counter) {
         let (inbox, inbox_end) = mpsc::channel(8);
         let (health, health_end) = mpsc::channel(64);
-        (Self { inbox, health, shutdown }, Counter { inbox: inbox_end, health: health_end })
+        (Self { inbox, health, shutdown, leave: None }, Counter { inbox: inbox_end, health: health_end })
+    }
+
+    /// The same for one source, which ends when `leave` turns true too.
+    pub fn of_one(&self, leave: watch::Receiver<bool>) -> Self {
+        Self { leave: Some(leave), ..self.clone() }
     }
 
     /// Hands a batch over and waits until it is durable. Where the engine is gone, all is [`Receipt::Later`].
@@ -105,11 +112,20 @@ impl Mailroom {
         let _ = self.health.send((name.to_owned(), health)).await;
     }
 
-    /// Returns when the daemon is asked to stop.
+    /// Returns when the daemon, or this source, is asked to stop.
     pub async fn stopped(&self) {
         let mut shutdown = self.shutdown.clone();
+        let leave = async {
+            match self.leave.clone() {
+                Some(mut leave) => _ = leave.wait_for(|leave| *leave).await,
+                None => std::future::pending().await,
+            }
+        };
         // An error means that the daemon's end is gone: that is a stop too.
-        let _ = shutdown.wait_for(|stop| *stop).await;
+        tokio::select! {
+            _ = shutdown.wait_for(|stop| *stop) => {}
+            () = leave => {}
+        }
     }
 }
 

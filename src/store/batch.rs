@@ -182,6 +182,15 @@ impl Batch<'_> {
             cells::execute(conn, sql::HEALTH_SET, (part, state.word(), text, cells::micros(now))).map(drop)
         })
     }
+
+    /// Forgets the reports of parts that are there no more.
+    pub fn forget_health(&mut self, is_gone: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        let gone = self.reader().healths()?.into_iter().filter(|row| is_gone(&row.part));
+        for row in gone {
+            self.call(|conn| cells::execute(conn, sql::HEALTH_FORGET, [&row.part]).map(drop))?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

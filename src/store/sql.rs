@@ -160,6 +160,7 @@ statements! {
                       resolved_by = NULL";
     QUARANTINE_STATE = "SELECT resolved IS NULL FROM quarantine WHERE mail = ?1";
     QUARANTINE_RESOLVED = "UPDATE quarantine SET resolved = ?2, resolution = ?3, resolved_by = ?4 WHERE mail = ?1";
+    HEALTH_FORGET = "DELETE FROM health WHERE part = ?1";
     HEALTH_SET = "INSERT INTO health (part, state, text, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (part) DO UPDATE \
                   SET state = excluded.state, text = excluded.text, at = excluded.at";
 
