@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ggus_gateway::desk::dialect::file::{Place, ToldBy};
 use ggus_gateway::desk::dialect::sample::{self, Expectation};
 use ggus_gateway::desk::dialect::{self, Dialect, Kind, Parameters, Reading, TagForm};
 use ggus_gateway::desk::tag::Tags;
@@ -102,6 +103,30 @@ fn samples_mean_what_they_must() {
         wrong.extend(differences.iter().map(|difference| format!("{}: {difference}", sample.path.display())));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a recognised unit's mails tell of its parameters is what the sample says of them, and traps tell nothing else.
+/// RT's header tells its name, and its queues may have tags of their own beside that.
+#[test]
+fn parameters_that_mails_tell_are_those_of_the_sample() {
+    let own = Tags::new("GGUS").unwrap();
+    let mut tell: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for Sample { dialect, path, mail, expected } in samples() {
+        for (name, value) in of(&dialect).parameters_told(&mail, &own) {
+            let place = |told_by: &ToldBy| matches!(told_by.place, Place::Header { .. });
+            let by_header = of(&dialect).parameters()[&name].told_by.iter().all(place);
+            let mut said = expected.parameters.get(&name).into_iter().flat_map(|values| values.split(','));
+            assert!(by_header || said.any(|one| one.trim_start() == value), "{}: {name} = {value:?}", path.display());
+            tell.entry(dialect.clone()).or_default().insert(value);
+        }
+    }
+    let told_by = |dialect: &Dialect| dialect.parameters().values().any(|spec| !spec.told_by.is_empty());
+    for (name, dialect) in dialect::built_in().into_iter().filter(|(_, dialect)| told_by(dialect)) {
+        assert!(tell.get(&name).is_some_and(|values| values.len() > 1), "{name}: {:?}", tell.get(&name));
+        // A person's mail that looks like one of its.
+        let subject = dialect.own_tag("20260210", &example(&dialect)).unwrap();
+        assert_eq!(dialect.parameters_told(&mail(&subject), &own), Parameters::new(), "{name}");
+    }
 }
 
 /// A rule that no sample shows is a guess.
@@ -407,6 +432,10 @@ kind = "finished"
 when = { subject = 'over' }
 [write]
 own_tag = "[{hook} #{id}]"
+[parameters.key]
+about = "the key"
+example = "KEY"
+told_by = [{ place = { subject = '(?P<key>[A-Z]{1,9})-' }, when = { header = { X-Loop = 'x' } } }]
 "#;
     let found = problems(file);
     for wanted in [
@@ -423,10 +452,11 @@ own_tag = "[{hook} #{id}]"
         "19: mail.done.when.subject: this matches every mail",
         "22: mail.over: unknown variant `finished`",
         "25: write.own_tag: nobody fills {hook}",
+        "29: parameters.key: a user's words may stand there too | add when = { header",
     ] {
         assert!(found.iter().any(|problem| problem.starts_with(wanted)), "{wanted}\n{found:#?}");
     }
-    assert_eq!(found.len(), 13, "{found:#?}");
+    assert_eq!(found.len(), 14, "{found:#?}");
     assert_eq!(problems("about = \"x\"\nabout = \"y\"\n").len(), 1);
 }
 

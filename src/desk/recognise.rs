@@ -3,7 +3,7 @@
 //! Only a mail that proves it speaks for the unit teaches. A certain sign teaches at once; weaker ones must agree, in
 //! different tickets, since a sign in a subject may have been written by a user. What is in force stays: a mail that
 //! speaks for another dialect is told to the operators, who can set one. Parameters are learnt where the dialect names a
-//! header of the system's own that tells them; what an operator has set always counts more.
+//! place of the system's own that tells them; what an operator has set always counts more.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -132,7 +132,7 @@ pub fn lesson(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, now: Timest
     let known = snapshot.recognised.as_ref();
     let mut recognised = weigh(known, first, ticket, now);
     if recognised.dialect == first.dialect.name {
-        for (key, value) in first.dialect.parameters_told(case.mail) {
+        for (key, value) in first.dialect.parameters_told(case.mail, &policy.desk.tags) {
             recognised.parameters.entry(key).or_insert(value);
         }
     }

@@ -63,7 +63,9 @@ fn parameter(name: &str, spec: &ParameterSpec) -> Vec<String> {
         (None, false) => format!("    such as {example:?}; may be left out"),
     });
     lines.extend(
-        told_by.iter().map(|told| format!("    told by the header {}, where the unit is recognised", told.header)),
+        told_by
+            .iter()
+            .map(|told| format!("    told by the {}, where the unit is recognised", where_it_is(&told.place))),
     );
     lines
 }
@@ -106,15 +108,18 @@ fn matching(what: &str, given: &Patterns) -> Vec<String> {
 }
 
 fn place(place: &Place) -> String {
-    let what = match place {
+    format!("{}  {}", where_it_is(place), place.pattern())
+}
+
+fn where_it_is(place: &Place) -> String {
+    match place {
         Place::Header { name, .. } => format!("header {name}"),
         Place::MessageId(_) => "Message-ID".to_owned(),
         Place::Reference(_) => "In-Reply-To and References".to_owned(),
         Place::ReplyTo(_) => "Reply-To".to_owned(),
         Place::Subject(_) => "subject".to_owned(),
         Place::Text(_) => "whole text".to_owned(),
-    };
-    format!("{what}  {}", place.pattern())
+    }
 }
 
 fn meanings(rules: &[Rule]) -> Vec<String> {
@@ -146,7 +151,7 @@ fn meaning(number: usize, rule: &Rule) -> Vec<String> {
 }
 
 fn texts(text: &Text) -> Vec<String> {
-    let Text { cut, cut_to, cut_above, cut_below, uncut, tag_in_body } = text;
+    let Text { cut, cut_to, cut_above, cut_below, uncut, escaped, tag_in_body } = text;
     let mut lines = Vec::new();
     for (what, patterns) in [
         ("", cut),
@@ -157,6 +162,7 @@ fn texts(text: &Text) -> Vec<String> {
         lines.extend(patterns.iter().map(|pattern| format!("{what}{pattern}")));
     }
     lines.extend(uncut.then(|| "(nothing is taken for a quote or a signature)".to_owned()));
+    lines.extend(escaped.then(|| "(a text that is escaped as if it were HTML is decoded)".to_owned()));
     lines.extend(tag_in_body.then(|| "(it strips subjects, so the desk's tag in a text counts)".to_owned()));
     lines
 }

@@ -71,13 +71,21 @@ struct Checker<'a, 'b, 'c> {
 
 impl Checker<'_, '_, '_> {
     fn parameters(&mut self) {
-        let told = self.file.parameters.iter().filter_map(|(name, spec)| Some((name, &spec.told_by.as_ref()?.pattern)));
-        for (name, source) in told {
-            let key = format!("parameters.{name}");
+        let parameters = &self.file.parameters;
+        for (name, told_by) in parameters.iter().flat_map(|(name, spec)| spec.told_by.iter().map(move |by| (name, by)))
+        {
+            let (key, source) = (format!("parameters.{name}"), told_by.place.pattern());
             let pattern = self.pattern(&key, source);
             if pattern.is_some_and(|pattern| pattern.capture_names().flatten().all(|group| group != name)) {
                 let hint = format!("put its own part in (?P<{name}>…)");
                 self.source.problem(&key, source, "it is not said which part is the parameter", hint);
+            }
+            self.patterns_of(&key, &told_by.when);
+            if !matches!(told_by.place, Place::Header { .. } | Place::MessageId(_)) && !names_the_system(&told_by.when)
+            {
+                let message = "a user's words may stand there too";
+                let hint = "add when = { header = … } or { message_id = … } by which the system is known";
+                self.source.problem(&key, source, message, hint);
             }
         }
     }
@@ -221,13 +229,20 @@ impl Checker<'_, '_, '_> {
     }
 }
 
+/// Whether a condition asks for a header or a Message-ID such as only the system itself makes.
+fn names_the_system(when: &When) -> bool {
+    let alternatives = !when.any.is_empty() && when.any.iter().all(names_the_system);
+    alternatives || when.message_id.is_some() || when.header.keys().any(|name| !is_mark(name))
+}
+
 /// Whether a condition would still ask for something if all automatic marks were taken away.
 fn says_something(when: &When) -> bool {
-    let is_mark = |name: &String| {
-        let name = name.to_lowercase();
-        AUTOMATIC_MARKS.contains(&name.as_str()) || name.starts_with("list-")
-    };
     let alternatives = !when.any.is_empty() && when.any.iter().all(says_something);
     let words = when.subject.is_some() || when.text.is_some() || when.whole.is_some() || when.message_id.is_some();
     words || when.returned || alternatives || when.header.keys().any(|name| !is_mark(name))
+}
+
+fn is_mark(name: &str) -> bool {
+    let name = name.to_lowercase();
+    AUTOMATIC_MARKS.contains(&name.as_str()) || name.starts_with("list-")
 }

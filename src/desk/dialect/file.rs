@@ -35,16 +35,19 @@ pub struct ParameterSpec {
     /// Whether `check` asks for it.
     #[serde(default)]
     pub wanted: bool,
-    /// Where the system's own mails tell it, for a unit that is recognised.
-    pub told_by: Option<ToldBy>,
+    /// Where the system's own mails tell it, for a unit that is recognised: the first place in which it is.
+    #[serde(default)]
+    pub told_by: Vec<ToldBy>,
 }
 
-/// A header field that tells a parameter: the group of its name.
+/// A place that tells a parameter: the group of its name.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToldBy {
-    pub header: String,
-    pub pattern: String,
+    pub place: Place,
+    /// What must hold of the mail; a place in which a user's words may stand too needs a sign of the system.
+    #[serde(default)]
+    pub when: When,
 }
 
 /// A sign by which the system is known.
@@ -191,6 +194,9 @@ pub struct Text {
     /// Nothing is taken for a quote or a signature: its mails have a frame of their own.
     #[serde(default)]
     pub uncut: bool,
+    /// It escapes texts as if they were HTML, at least some.
+    #[serde(default)]
+    pub escaped: bool,
     /// The desk's tag in the text counts, since this system strips subjects.
     #[serde(default)]
     pub tag_in_body: bool,

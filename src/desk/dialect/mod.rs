@@ -5,6 +5,7 @@
 //! `config/dialects/README.md`.
 
 mod check;
+mod escaped;
 pub mod file;
 pub mod learn;
 mod parameters;

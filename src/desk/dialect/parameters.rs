@@ -1,25 +1,26 @@
-//! Parameters that nobody has given, read off a mail: the tag in `[rt.infn.example #4711]` beside its number, or what a
-//! header of the system's own tells.
+//! Parameters that nobody has given, read off a mail: the tag in `[rt.infn.example #4711]` beside its number, or what the
+//! system tells in a place of its own.
+
+use std::collections::BTreeMap;
 
 use regex::Captures;
 
-use super::reader::{MATCHES, Reader, View, is_value, line};
+use super::file::ToldBy;
+use super::reader::{MATCHES, Reader, View, is_value};
 use super::{Dialect, Parameters};
 use crate::desk::tag::Tags;
 use crate::mail::Mail;
 
 impl Dialect {
-    /// The parameters that the system tells in headers of its own; what a user may have written is not looked at.
-    pub fn parameters_told(&self, mail: &Mail) -> Parameters {
-        let reader = &self.reader;
+    /// The parameters that the system tells in places of its own. The desk's tags, `own`, are nobody's; a value that holds
+    /// anyway is not told.
+    pub fn parameters_told(&self, mail: &Mail, own: &Tags) -> Parameters {
+        let (reader, nothing) = (&self.reader, Parameters::new());
+        let view = View::new(mail, &mail.text, false, &nothing);
         let told = reader.file.parameters.iter().filter_map(|(name, spec)| {
-            let told_by = spec.told_by.as_ref()?;
-            let pattern = reader.patterns.get(&told_by.pattern)?;
-            let mut values = mail.headers_named(&told_by.header).take(MATCHES);
-            let value =
-                values.find_map(|value| Some(pattern.captures(line(value))?.name(name)?.as_str().trim().to_owned()))?;
-            // A comma divides values.
-            (!value.is_empty() && !value.contains(',')).then(|| (name.clone(), value))
+            let value = spec.told_by.iter().find_map(|told_by| told(reader, &view, told_by, name, own))?;
+            let held = spec.default.as_ref().and_then(|default| default.split(',').next());
+            (held != Some(value.as_str())).then(|| (name.clone(), value))
         });
         told.collect()
     }
@@ -30,6 +31,19 @@ impl Dialect {
         let id = self.read(mail, newest, known).foreign_id;
         seen(&self.reader, mail, id.as_deref(), known, own).unwrap_or_else(|| known.clone())
     }
+}
+
+fn told(reader: &Reader, view: &View<'_>, told_by: &ToldBy, name: &str, own: &Tags) -> Option<String> {
+    if !reader.holds(&told_by.when, view, &mut BTreeMap::new()) {
+        return None;
+    }
+    let pattern = reader.patterns.get(told_by.place.pattern())?;
+    view.texts_of(&told_by.place).into_iter().find_map(|text| {
+        let found = pattern.captures(text).filter(|found| own.read_tolerant(&found[0]).is_empty())?;
+        // A blank behind a hook belongs to it; a comma divides values.
+        let value = found.name(name)?.as_str().trim_start();
+        (!value.trim_end().is_empty() && !value.contains(',')).then(|| value.to_owned())
+    })
 }
 
 fn seen(reader: &Reader, mail: &Mail, id: Option<&str>, known: &Parameters, own: &Tags) -> Option<Parameters> {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use regex::{Captures, Regex};
 
 use super::check::Compiled;
+use super::escaped::unescaped;
 use super::file::{File, Patterns, Place, Rule, SolutionText, When};
 use super::{Parameters, Reading};
 use crate::desk::tag::{self, normalise};
@@ -93,7 +94,7 @@ impl Reader {
         let view = View::new(mail, newest, text.is_empty(), parameters);
         let undecided = Reading {
             foreign_id: self.foreign_id(&view),
-            text,
+            text: self.as_written(text),
             watermark: self.watermark(&view),
             tag_in_body: self.file.text.tag_in_body,
             ..Reading::default()
@@ -106,13 +107,18 @@ impl Reader {
             rule: rule.name.clone(),
             foreign_id: caught.or(undecided.foreign_id),
             internal: rule.internal,
-            solution: self.solution(rule, &view),
+            solution: self.solution(rule, &view).map(|text| self.as_written(text)),
             solution_attached: rule.solution == SolutionText::Attached,
             last_public: rule.solution == SolutionText::LastPublic,
             tag_in_body: rule.tag_in_body || undecided.tag_in_body,
             values,
             ..undecided
         }
+    }
+
+    /// A text for people, as its author wrote it.
+    fn as_written(&self, text: String) -> String {
+        if self.file.text.escaped { unescaped(&text).into_owned() } else { text }
     }
 
     /// What the rule's patterns caught, where it holds.
@@ -123,7 +129,8 @@ impl Reader {
         holds.then_some(caught)
     }
 
-    fn holds(&self, when: &When, view: &View<'_>, caught: &mut Caught) -> bool {
+    /// Whether conditions hold; what their groups caught is added.
+    pub fn holds(&self, when: &When, view: &View<'_>, caught: &mut Caught) -> bool {
         let mail = view.mail;
         let mut matches = |patterns: &Option<Patterns>, text: &str| {
             patterns.as_ref().is_none_or(|patterns| self.one_matches(patterns, text, view.parameters, caught))
