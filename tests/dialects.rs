@@ -129,6 +129,30 @@ fn parameters_that_mails_tell_are_those_of_the_sample() {
     }
 }
 
+/// Behind the desk's tag stands a title that a user wrote, and a user may well write such words.
+#[test]
+fn a_users_title_says_nothing() {
+    let words = "Resolved: Closed: AutoReply: request received, your ticket has been created, solved and rejected: ";
+    let tag = "[GGUS:57890] ";
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for sample in samples() {
+        let Some((before, after)) = sample.mail.subject.split_once(tag) else { continue };
+        // Of a title that was cut nothing follows.
+        if after.ends_with("[...]") {
+            continue;
+        }
+        let mail = Mail { subject: format!("{before}{tag}{words}{after}"), ..sample.mail.clone() };
+        let reading = sample::read(&of(&sample.dialect), &mail, &sample.expected.parameters);
+        let meant = |reading: &Reading| (reading.kind, reading.rule.clone(), reading.foreign_id.clone());
+        let (found, expected) = (meant(&reading), meant(&sample.reading()));
+        if found != expected {
+            wrong.push(format!("{}: {found:?}, not {expected:?}", sample.path.display()));
+        }
+        tried += 1;
+    }
+    assert!(wrong.is_empty() && tried > 200, "{tried} tried\n{}", wrong.join("\n"));
+}
+
 /// A rule that no sample shows is a guess.
 #[test]
 fn every_rule_has_a_sample() {

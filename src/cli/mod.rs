@@ -10,6 +10,7 @@ mod check;
 mod demo;
 mod dialect;
 mod explain;
+mod import;
 mod ingest;
 mod init;
 mod manual;
@@ -18,6 +19,7 @@ mod quarantine;
 mod report;
 mod reload;
 mod retention;
+mod routing;
 mod run;
 mod search;
 mod signatures;
@@ -71,6 +73,12 @@ enum Command {
     Ingest(ingest::Args),
     /// Say step by step what would happen to a mail, and why; changes nothing
     Explain(explain::Args),
+    /// Try another routing on the mail of the last days
+    #[command(subcommand)]
+    Routing(routing::Action),
+    /// Take over what other systems know
+    #[command(subcommand)]
+    Import(import::Action),
     /// Look at tickets and work on them
     #[command(subcommand)]
     Ticket(ticket::Action),
@@ -209,6 +217,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Check(args) => check::run(config, args),
         Command::Ingest(args) => ingest::run(config, args),
         Command::Explain(args) => explain::run(config, args),
+        Command::Routing(action) => routing::run(config, action),
+        Command::Import(action) => import::run(config, action),
         Command::Ticket(action) => ticket::run(config, action),
         Command::Outbox(action) => outbox::run(config, action),
         Command::Quarantine(action) => quarantine::run(config, action),

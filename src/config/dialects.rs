@@ -49,7 +49,7 @@ pub fn of(gateway_toml: &Path) -> Result<BTreeMap<String, DialectFile>, Problems
     let mut report = Report::default();
     let Some(text) = report.read_file(gateway_toml) else { return Err(report.into_problems()) };
     let base = gateway_toml.parent().unwrap_or(Path::new("."));
-    let files = Disk { base: base.to_owned() };
+    let files = Disk { base: base.to_owned(), routing: None };
     let gateway = gateway::read(gateway_toml, &text, &files, &mut Report::default());
     let all = read(&gateway, &files, &mut report);
     if report.has_errors() { Err(report.into_problems()) } else { Ok(all) }

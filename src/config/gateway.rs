@@ -73,6 +73,7 @@ struct DeskFile {
 pub struct FilesFile {
     #[serde(default = "default_routing")]
     pub routing: PathBuf,
+    pub sites: Option<PathBuf>,
     pub templates: Option<PathBuf>,
     #[serde(default = "default_dialects")]
     pub dialects: PathBuf,

@@ -9,6 +9,7 @@ mod clocks;
 pub mod dialects;
 mod document;
 mod gateway;
+pub mod imported;
 mod problem;
 mod routing;
 pub mod sample;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use gateway::{LogFormat, LogSettings};
+pub use imported::Imported;
 pub use problem::{Problem, Problems, Severity, did_you_mean};
 
 use crate::desk::policy::Policy;
@@ -38,6 +40,8 @@ use written::{Recorder, Written};
 pub struct Loaded {
     pub policy: Policy,
     pub plant: Plant,
+    /// The sites that were imported last.
+    pub imported: Imported,
     /// What works and should not stay as it is.
     pub warnings: Vec<Problem>,
     /// What it was made from, to be compared with another.
@@ -69,7 +73,7 @@ pub fn load(gateway_toml: &Path) -> Result<Loaded, Problems> {
     let mut report = Report::default();
     let Some(text) = report.read_file(gateway_toml) else { return Err(report.into_problems()) };
     let base = gateway_toml.parent().unwrap_or(Path::new("."));
-    let files = Disk { base: base.to_owned() };
+    let files = Disk { base: base.to_owned(), routing: None };
     check(gateway_toml, &text, &files, report)
 }
 
@@ -77,9 +81,25 @@ pub fn load(gateway_toml: &Path) -> Result<Loaded, Problems> {
 pub fn store(gateway_toml: &Path) -> Result<PathBuf, Problems> {
     let mut report = Report::default();
     let Some(text) = report.read_file(gateway_toml) else { return Err(report.into_problems()) };
-    let files = Disk { base: gateway_toml.parent().unwrap_or(Path::new(".")).to_owned() };
+    let base = gateway_toml.parent().unwrap_or(Path::new("."));
+    let files = Disk { base: base.to_owned(), routing: None };
     let document = Document::parse(gateway_toml, &text, &mut report);
     gateway::store(&document, &files, &mut report).ok_or_else(|| report.into_problems())
+}
+
+/// The same with another routing file than the one that is named there.
+pub fn load_with_routing(gateway_toml: &Path, routing: &Path) -> Result<Loaded, Problems> {
+    let mut report = Report::default();
+    let Some(text) = report.read_file(gateway_toml) else { return Err(report.into_problems()) };
+    let base = gateway_toml.parent().unwrap_or(Path::new("."));
+    let files = Disk { base: base.to_owned(), routing: Some(routing.to_owned()) };
+    check(gateway_toml, &text, &files, report)
+}
+
+/// Whether a file is a `gateway.toml` and no routing file, as far as it can be read.
+pub fn is_gateway(file: &Path) -> bool {
+    let read = std::fs::read_to_string(file).ok().and_then(|text| text.parse::<toml::Table>().ok());
+    read.is_some_and(|table| table.contains_key("desk"))
 }
 
 /// The same from texts, for tests and rehearsals: relative paths name nothing, the secret is given.
@@ -91,6 +111,8 @@ pub fn from_texts(gateway: &str, routing: &str, secret: &[u8]) -> Result<Loaded,
 /// Where the files behind `gateway.toml` come from.
 trait Files {
     fn routing(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)>;
+    /// The file of sites that were imported; empty where there is none yet.
+    fn sites(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)>;
     /// A file that a setting names; the error says what is wrong with it.
     fn text(&self, name: &Path) -> Result<String, String>;
     fn secrets(&self, name: &Path) -> Result<(Vec<Vec<u8>>, Option<String>), String>;
@@ -108,6 +130,8 @@ const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY";
 
 struct Disk {
     base: PathBuf,
+    /// In place of the one that the settings name.
+    routing: Option<PathBuf>,
 }
 
 struct Texts {
@@ -117,8 +141,14 @@ struct Texts {
 
 impl Files for Disk {
     fn routing(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)> {
-        let path = self.at(name);
+        let path = self.routing.clone().unwrap_or_else(|| self.at(name));
         report.read_file(&path).map(|text| (path, text))
+    }
+
+    fn sites(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)> {
+        let path = self.at(name);
+        let text = if path.exists() { report.read_file(&path)? } else { String::new() };
+        Some((path, text))
     }
 
     fn text(&self, name: &Path) -> Result<String, String> {
@@ -183,6 +213,10 @@ impl Files for Texts {
         Some((PathBuf::from("routing.toml"), self.routing.clone()))
     }
 
+    fn sites(&self, _: &Path, _: &mut Report) -> Option<(PathBuf, String)> {
+        None
+    }
+
     fn text(&self, name: &Path) -> Result<String, String> {
         Err(format!("{}: there are no files here", name.display()))
     }
@@ -214,14 +248,15 @@ fn check(path: &Path, text: &str, files: &dyn Files, mut report: Report) -> Resu
     let routed = routing::read(&gateway, &files, &mut report);
     match (gateway.into_parts(), routed) {
         (Some((plant, desk, limits, clocks)), Some(routing)) if !report.has_errors() => {
-            let routing::Routing { units, default_unit, sites, rules, alarmers, monitors, dialects } = routing;
+            let routing::Routing { units, default_unit, sites, imported, rules, alarmers, monitors, dialects } =
+                routing;
             let (units, rules) = (Units::from(units), Arc::new(rules));
             let (alarmers, monitors, dialects) = (Arc::new(alarmers), Arc::new(monitors), Arc::new(dialects));
             let policy =
                 Policy { desk, units, default_unit, sites, rules, alarmers, monitors, limits, clocks, dialects };
             // What is in them is not read here; only whether they are the same.
             let _ = plant.templates.as_ref().map(|folder| files.templates(folder));
-            Ok(Loaded { policy, plant, warnings: report.into_problems().0, written: files.into_written() })
+            Ok(Loaded { policy, plant, imported, warnings: report.into_problems().0, written: files.into_written() })
         }
         _ => Err(report.into_problems()),
     }

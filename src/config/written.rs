@@ -107,6 +107,12 @@ impl Files for Recorder<'_> {
         read
     }
 
+    fn sites(&self, name: &Path, report: &mut Report) -> Option<(PathBuf, String)> {
+        let read = self.files.sites(name, report);
+        read.iter().for_each(|(_, text)| self.written.borrow_mut().add_document(text));
+        read
+    }
+
     fn text(&self, name: &Path) -> Result<String, String> {
         let read = self.files.text(name);
         read.iter().for_each(|text| {

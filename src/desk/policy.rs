@@ -174,6 +174,8 @@ pub struct Unit {
     pub escalation: Option<Address>,
     /// Where its digest goes; `None`: it gets none.
     pub digest: Option<Address>,
+    /// The ROCs of GOCDB that it stands for, beside one with its name.
+    pub rocs: Vec<String>,
 }
 
 impl Unit {
@@ -238,6 +240,8 @@ pub struct Site {
     pub copy: Option<Address>,
     /// Gets each alarm at once.
     pub emergency: Option<Address>,
+    /// Its unit is what GOCDB says; no person gave it one.
+    pub imported: bool,
 }
 
 /// All sites, found by name or alias without case, with `-`, `_` and blank alike.

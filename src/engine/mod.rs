@@ -9,6 +9,7 @@ mod digests;
 pub mod intake;
 pub mod orders;
 mod pace;
+pub mod reroute;
 pub mod retention;
 pub mod timers;
 pub mod units;

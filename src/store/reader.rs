@@ -148,6 +148,14 @@ impl Reader {
         })
     }
 
+    /// The mails that opened tickets since a time, the oldest first.
+    pub fn opening(&self, since: Timestamp, most: usize) -> Result<Vec<MailNumber>, StoreError> {
+        self.ask(|conn| {
+            let key = (micros(since), sql_count(most));
+            cells::rows(conn, sql::MAILS_OPENING, key, |row| row.number("id").map(MailNumber))
+        })
+    }
+
     /// The number of the mail with these bytes.
     pub fn mail_by_digest(&self, digest: &Digest) -> Result<Option<MailNumber>, StoreError> {
         self.ask(|conn| cells::row(conn, sql::MAIL_BY_DIGEST, [&digest.0], |row| row.number("id").map(MailNumber)))

@@ -245,6 +245,7 @@ statements! {
                    GROUP BY recipient ORDER BY recipient LIMIT ?1";
     OUTBOX_COUNT = "SELECT count(*), min(created) FROM outbox WHERE state = ?1";
     MAIL = mail!("WHERE id = ?1");
+    MAILS_OPENING = "SELECT id FROM mail WHERE verdict = 'open' AND received >= ?1 ORDER BY received LIMIT ?2";
     MAIL_REASONS = "SELECT trail, understood FROM mail WHERE id = ?1";
     MAIL_RAW = "SELECT raw FROM mail_raw WHERE mail = ?1";
     MAILS_OF_TICKET = mail!("WHERE ticket = ?1 ORDER BY id DESC LIMIT ?2");

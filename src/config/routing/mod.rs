@@ -14,6 +14,7 @@ use serde::Deserialize;
 use self::units::ReadUnit;
 use super::document::Document;
 use super::gateway::Gateway;
+use super::imported::{self, Imported};
 use super::problem::{Report, did_you_mean};
 use super::{Files, dialects};
 use crate::desk::alarm::Alarmer;
@@ -28,6 +29,7 @@ pub struct Routing {
     pub units: BTreeMap<UnitName, Unit>,
     pub default_unit: UnitName,
     pub sites: Sites,
+    pub imported: Imported,
     pub rules: Vec<Rule>,
     pub alarmers: Vec<Alarmer>,
     pub monitors: Vec<Monitor>,
@@ -69,14 +71,15 @@ pub fn read(gateway: &Gateway, files: &dyn Files, report: &mut Report) -> Option
     };
     let default_unit = reader.default_unit();
     let read: Vec<ReadUnit> = names.iter().map(|name| (name.clone(), reader.unit(name))).collect();
-    let sites = reader.sites(&read);
+    let imported = imported::read(gateway, files, &names, reader.report);
+    let sites = reader.sites(&read, &imported.sites);
     let rules = reader.rules(&sites);
     let alarmers = reader.alarmers(&sites);
     let monitors = reader.monitors();
     let units: BTreeMap<UnitName, Unit> =
         read.into_iter().filter_map(|(_, unit)| unit).map(|(unit, _)| (unit.name.clone(), unit)).collect();
-    units::shared_addresses(&document, &units, report);
-    Some(Routing { units, default_unit: default_unit?, sites, rules, alarmers, monitors, dialects })
+    units::shared(&document, &units, report);
+    Some(Routing { units, default_unit: default_unit?, sites, imported, rules, alarmers, monitors, dialects })
 }
 
 struct Reader<'a> {

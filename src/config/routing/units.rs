@@ -8,14 +8,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use super::Reader;
+use super::{OneOrMore, Reader};
 use crate::config::calendar::{CalendarKeys, calendar};
 use crate::config::document::Document;
 use crate::config::problem::{Report, did_you_mean};
 use crate::desk::calendar::{Calendar, WorkTime, WorkingHours};
 use crate::desk::dialect::Dialect;
 use crate::desk::person::Person;
-use crate::desk::policy::{AddressPattern, ReplyMeans, Trust, Unit, UnitName};
+use crate::desk::policy::{AddressPattern, ReplyMeans, Sites, Trust, Unit, UnitName};
 use crate::desk::ticket::Priority;
 use crate::mail::Address;
 use crate::mail::language::Language;
@@ -53,6 +53,7 @@ struct UnitFile {
     digest: Option<DigestFile>,
     #[serde(default)]
     sites: Vec<String>,
+    roc: Option<OneOrMore<String>>,
 }
 
 /// `digest = false`, or another address than the helpdesk's.
@@ -125,6 +126,7 @@ impl Reader<'_> {
             opens: file.opens,
             escalation: file.escalation,
             digest,
+            rocs: file.roc.map(OneOrMore::into_vec).unwrap_or_default(),
         };
         Some((unit, file.sites))
     }
@@ -181,8 +183,21 @@ impl Reader<'_> {
     }
 }
 
+/// What only one unit can have: its address, and its ROCs.
+pub fn shared(document: &Document<'_>, units: &BTreeMap<UnitName, Unit>, report: &mut Report) {
+    shared_addresses(document, units, report);
+    let mut owner: BTreeMap<String, &UnitName> = BTreeMap::new();
+    for (unit, roc) in units.values().flat_map(|unit| unit.rocs.iter().map(move |roc| (unit, roc))) {
+        if let Some(other) = owner.insert(Sites::key(roc), &unit.name) {
+            let message = format!("{other} stands for the ROC {roc} too");
+            let hint = "leave it in one place, or nobody knows whose its sites are";
+            document.error(report, &["unit", &unit.name.0, "roc"], message, hint);
+        }
+    }
+}
+
 /// Two units behind one address can't be told apart when it writes.
-pub fn shared_addresses(document: &Document<'_>, units: &BTreeMap<UnitName, Unit>, report: &mut Report) {
+fn shared_addresses(document: &Document<'_>, units: &BTreeMap<UnitName, Unit>, report: &mut Report) {
     let mut owner: BTreeMap<String, &UnitName> = BTreeMap::new();
     for unit in units.values() {
         if let Some(other) = owner.insert(unit.address.key(), &unit.name) {
