@@ -13,7 +13,7 @@ use super::{lines, sql};
 use crate::desk::known;
 
 /// Tickets with all the words that are looked at, the newest first.
-const LOOKED_AT: usize = 10_000;
+const LOOKED_AT: usize = 4_000;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

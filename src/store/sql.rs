@@ -298,6 +298,41 @@ mod tests {
         }
     }
 
+    /// Statements that stand elsewhere, by file and beginning, and why no plan of theirs is judged here.
+    const ELSEWHERE: &[(&str, &str, &str)] = &[
+        ("copy.rs", "UPDATE ticket SET whole", "restore changes all tickets, while no gateway runs"),
+        ("copy.rs", "UPDATE counter", "one row"),
+        ("known.rs", "SELECT whole FROM ticket", "a migration writes down the words of all tickets, once"),
+        ("reader.rs", "SELECT id, subject, status", "is put together; reader.rs judges every form of it"),
+        ("schema.rs", "INSERT INTO schema_migration", "as many rows as there are migrations"),
+        ("schema.rs", "SELECT count(*) FROM sqlite_schema", "as many rows as there are tables"),
+        ("schema.rs", "SELECT count(*) > 0 FROM sqlite_schema", "the same"),
+        ("schema.rs", "SELECT version, sha256 FROM schema_migration", "as many rows as there are migrations"),
+    ];
+
+    #[test]
+    fn every_statement_stands_here_or_says_why_not() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+        let mut seen = std::collections::BTreeSet::new();
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let file = path.file_name().unwrap().to_string_lossy().into_owned();
+            if file == "sql.rs" || path.is_dir() {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+            for verb in ["\"SELECT ", "\"UPDATE ", "\"DELETE ", "\"INSERT ", "\"REPLACE ", "\"WITH "] {
+                for (at, _) in code.match_indices(verb) {
+                    let statement = &code[at + 1..];
+                    let known = ELSEWHERE.iter().position(|(of, begin, _)| *of == file && statement.starts_with(begin));
+                    let place = || format!("{file}: {}", statement.lines().next().unwrap_or_default());
+                    seen.insert(known.unwrap_or_else(|| panic!("{}; move it to sql.rs", place())));
+                }
+            }
+        }
+        assert_eq!(seen.len(), ELSEWHERE.len(), "an exception that is not needed any more");
+    }
+
     #[test]
     fn listings_come_out_of_their_index_in_order() {
         let store = Store::in_memory().unwrap();
