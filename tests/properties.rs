@@ -258,6 +258,8 @@ fn may(from: Status, step: &Step, to: Status) -> bool {
         Step::Order(Act::Assign { .. }) => from.is_open() && matches!(to, New | Assigned),
         Step::Order(Act::Close) => matches!((from, to), (Solved | Unsolved | Verified, Closed)),
         Step::Order(Act::Clear { .. } | Act::Comment { .. } | Act::Hurry { .. } | Act::Timer { .. }) => false,
+        Step::Order(Act::Master { .. } | Act::Parent { .. } | Act::Relate { .. }) => false,
+        Step::Order(Act::Merge { .. }) => from.is_open() && to == Closed,
         Step::Order(Act::Hold { .. }) => from.is_open() && to == OnHold,
         Step::Order(Act::Reopen { .. }) => !from.is_open() && to == Reopened,
         Step::Order(Act::Solve { .. }) => from.is_open() && to == Solved,

@@ -103,6 +103,7 @@ fn words(template: Template, language: Language) -> Words {
         Template::Unsolved => said.unsolved,
         Template::CommentUnit => "It is better since noon, but two of five jobs still fail.\n\nAnna",
         Template::Alarm | Template::Dispatch | Template::SiteCopy => said.request,
+        Template::Merged => "57881",
         Template::LineNotUnderstood => "STATUS: almost solved",
         Template::OperatorNotice => {
             "Mail 12 of ticket 57890 to grid-support@infn.example could not be delivered\n\
@@ -141,6 +142,7 @@ fn words(template: Template, language: Language) -> Words {
             "Anna Rossi <anna.rossi@infn.example>"
         }
         Template::Reminder
+        | Template::Merged
         | Template::ReplyReminder
         | Template::Reopened
         | Template::TpmNotice

@@ -15,7 +15,7 @@ use super::tag::{self, AddressTag};
 use super::ticket::TicketId;
 use crate::mail::absence;
 use crate::mail::authres::{self, Alignment, MethodResult};
-use crate::mail::control::{self, AskedStatus, Control, Controls};
+use crate::mail::control::{self, AskedStatus, Control, Controls, Order};
 use crate::mail::form::{self, Field, Form};
 use crate::mail::reply::{self, Cut};
 use crate::mail::report::{self, Report};
@@ -124,6 +124,14 @@ impl<'a> Case<'a> {
         self.signals.automatic() && !says_more
     }
 
+    /// Orders about other tickets, which only the desk's own people can give.
+    pub fn orders(&self) -> impl Iterator<Item = Order> {
+        self.controls.lines.iter().filter_map(|line| match line {
+            Control::Order(order) => Some(*order),
+            _ => None,
+        })
+    }
+
     /// What the desk must know to decide.
     pub fn inquiry(&self, policy: &Policy, now: Timestamp) -> Inquiry {
         let keys = &self.keys;
@@ -142,6 +150,7 @@ impl<'a> Case<'a> {
             tickets: named
                 .chain(keys.tags.iter().chain(&keys.blocks).copied())
                 .chain(related)
+                .chain(self.orders().map(|order| TicketId(order.other())))
                 .take(Inquiry::MOST_KEYS)
                 .collect(),
             message_ids: keys.strangers.iter().take(Inquiry::MOST_KEYS).cloned().collect(),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::bond;
 use super::bounce;
 use super::case::Case;
 use super::decision::{Decision, Understood, Verdict};
@@ -21,6 +22,7 @@ use super::ticket::{Ticket, TicketId};
 use super::trail::{KeyKind, Reason};
 use super::unit;
 use super::user::{self, UserAct};
+use super::wish;
 use crate::mail::MessageId;
 
 /// Decides what becomes of a mail.
@@ -46,12 +48,31 @@ pub fn decide(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot, now: Timest
         return without_ticket(case, Verdict::Quarantine, trail, None);
     }
     let known = found.strongest().and_then(|(key, id)| Some((key, snapshot.tickets.get(&id)?)));
+    let known = known.map(|(key, ticket)| (key, goes_on_in(case, snapshot, &mut found, &mut trail, ticket)));
     let mut decision = match known {
         Some((key, ticket)) => on_known(policy, case, snapshot, &found, key, ticket, now),
         None => on_unknown(policy, case, snapshot, BTreeSet::new(), now),
     };
     trail.append(&mut decision.trail);
     Decision { trail, ..decision }
+}
+
+/// Mail about a merged ticket goes to the one that it goes on in; not that of a helpdesk which only had the merged one.
+fn goes_on_in<'a>(
+    case: &Case<'_>,
+    snapshot: &'a Snapshot,
+    found: &mut Match,
+    trail: &mut Vec<Reason>,
+    ticket: &'a Ticket,
+) -> &'a Ticket {
+    let survivor = bond::survivor(snapshot, ticket);
+    let had_only = |unit: &Unit| ticket.leg(&unit.name).is_some() && survivor.leg(&unit.name).is_none();
+    if survivor.id == ticket.id || case.unit.is_some_and(had_only) {
+        return ticket;
+    }
+    found.goes_on_in(ticket.id, survivor.id);
+    trail.push(Reason::GoesOnIn { ticket: ticket.id, survivor: survivor.id });
+    survivor
 }
 
 fn on_known(
@@ -95,13 +116,19 @@ fn on_known(
     let verdict = match &speaker.role {
         Role::Stranger => unverified(&mut draft, case, &speaker),
         Role::Unit(name) => match policy.units.get(name) {
-            Some(unit) => from_unit(&mut draft, case, unit),
+            Some(unit) => from_unit(&mut draft, case, unit, &speaker),
             None => unverified(&mut draft, case, &speaker),
         },
         Role::Site(_) => from_site(&mut draft, case, &speaker.actor(case)),
         Role::Submitter | Role::Copy => {
             if speaker.role == Role::Submitter {
                 thread(&mut draft.ticket.submitter.thread, case.mail.message_id.as_ref());
+            }
+            let author = case.mail.sender();
+            if let Some(person) =
+                draft.ticket.joined.iter_mut().find(|person| author.is_some_and(|author| person.is(author)))
+            {
+                thread(&mut person.thread, case.mail.message_id.as_ref());
             }
             origin_id(&mut draft, case);
             match user::apply(&mut draft, case, &speaker.actor(case), speaker.role == Role::Submitter) {
@@ -163,11 +190,16 @@ fn unit_may_not_open(case: &Case<'_>, unit: &Unit, trail: &mut Vec<Reason>) -> O
     }
 }
 
-fn from_unit(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit) -> Verdict {
+fn from_unit(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit, speaker: &Speaker) -> Verdict {
     if let Some(leg) = draft.ticket.leg_mut(&unit.name) {
         leg.last_from_unit = case.mail.message_id.clone().or(leg.last_from_unit.take());
         leg.watermark = case.reading.watermark.clone().or(leg.watermark.take());
         thread(&mut leg.thread, case.mail.message_id.as_ref());
+    }
+    let gives_orders = unit.name == draft.policy.default_unit && speaker.is_strong();
+    if wish::orders(draft, case, unit, gives_orders) && !draft.ticket.status.is_open() {
+        draft.keep(&speaker.actor(case), Visibility::Internal, case.prose());
+        return Verdict::Append;
     }
     unit::apply(draft, case, unit)
 }

@@ -58,6 +58,17 @@ pub struct Order {
     pub act: Act,
 }
 
+impl Act {
+    /// The other ticket that it names.
+    pub fn other(&self) -> Option<TicketId> {
+        match self {
+            Self::Master { master: other } | Self::Parent { parent: other } => *other,
+            Self::Merge { into: other } | Self::Relate { to: other } => Some(*other),
+            _ => None,
+        }
+    }
+}
+
 /// What a person can order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -86,6 +97,22 @@ pub enum Act {
     },
     Solve {
         text: String,
+    },
+    /// Waits for another ticket's solution; `None` frees it.
+    Master {
+        master: Option<TicketId>,
+    },
+    /// It is a duplicate of another.
+    Merge {
+        into: TicketId,
+    },
+    /// It is a part of another; `None`: of none any more.
+    Parent {
+        parent: Option<TicketId>,
+    },
+    /// Two tickets are about the same.
+    Relate {
+        to: TicketId,
     },
     /// Stops a timer of the ticket, or lets it run again.
     Timer {
@@ -180,6 +207,8 @@ pub enum Template {
     HandoverAcknowledged,
     /// To a unit, once: a line was not understood; what is possible.
     LineNotUnderstood,
+    /// To the user: their ticket was merged into another one.
+    Merged,
     /// To an operator: something that needs a person and has no ticket (a dead mail, quarantine).
     OperatorNotice,
     /// To the user: the unit's question.
@@ -222,7 +251,7 @@ pub enum Template {
 
 impl Template {
     /// Every template.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Alarm,
         Self::AlarmReceipt,
         Self::AlarmRefused,
@@ -233,6 +262,7 @@ impl Template {
         Self::Dispatch,
         Self::HandoverAcknowledged,
         Self::LineNotUnderstood,
+        Self::Merged,
         Self::OperatorNotice,
         Self::Question,
         Self::Receipt,
@@ -267,6 +297,7 @@ impl Template {
             Self::Dispatch => "dispatch",
             Self::HandoverAcknowledged => "handover-acknowledged",
             Self::LineNotUnderstood => "line-not-understood",
+            Self::Merged => "merged",
             Self::OperatorNotice => "operator-notice",
             Self::Question => "question",
             Self::Receipt => "receipt",
@@ -325,6 +356,7 @@ impl Template {
             Self::AlarmReceipt
                 | Self::AlarmRefused
                 | Self::Comment
+                | Self::Merged
                 | Self::Question
                 | Self::Receipt
                 | Self::Reopened

@@ -87,6 +87,7 @@ impl<'a> Draft<'a> {
     /// where that unit could not be reached.
     pub fn reopen(&mut self) {
         self.ticket.ended = None;
+        self.ticket.master = None;
         if let Some(watched) = &mut self.ticket.watched {
             watched.cleared = None;
         }

@@ -65,6 +65,8 @@ pub enum Event {
     Closed,
     /// Somebody wrote.
     Commented { visibility: Visibility, text: String },
+    /// It waits for another ticket's solution; `None`: no more.
+    Enslaved { master: Option<TicketId> },
     /// A mail of ours could not be delivered. `number` is its number in the ticket.
     DeliveryFailed { number: u32, recipient: String, report: Report },
     /// Nobody did what was waited for: a step of a timer, counted from 0.
@@ -73,18 +75,26 @@ pub enum Event {
     Flagged { why: String },
     /// The unit passed the ticket on through the desk.
     HandedOver { from: UnitName, to: UnitName, text: Option<String> },
+    /// Another ticket was merged into this one; what its user wrote.
+    Joined { ticket: TicketId, text: String },
     /// A unit wrote to a ticket that has ended; kept, sent to nobody.
     LateMail { unit: UnitName, text: String },
+    /// Another ticket has left something here that a person must see to.
+    LeftAlone { why: String },
     /// A control line or a form of this unit could not be read.
     LineNotUnderstood { unit: UnitName, lines: Vec<String> },
     /// The user asked to hurry; the level that this reached, from 1.
     Hurried { level: u8, text: String },
+    /// It goes on in another ticket.
+    Merged { into: TicketId },
     /// Something worth knowing that changes nothing.
     Noted { note: String },
     /// On hold, with the day on which it wakes.
     OnHold { unit: UnitName, wake: Option<Date> },
     /// The ticket was opened.
     Opened,
+    /// It is a part of another ticket; `None`: of none any more.
+    Parented { parent: Option<TicketId> },
     /// A mail tells which dialect a unit writes for which none is set: what is known of it now.
     Recognised { unit: UnitName, recognised: Recognised },
     /// Texts, addresses and names were taken out of the ticket.

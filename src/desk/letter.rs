@@ -95,6 +95,28 @@ pub fn to_submitter(draft: &mut Draft<'_>, template: Template, text: &str, autho
     Some(mail)
 }
 
+/// To somebody whose own ticket was merged into this one: in their language and their thread.
+pub fn to_joined(draft: &mut Draft<'_>, at: usize, template: Template, text: &str, author: &Actor) -> Option<Outbound> {
+    let person = draft.ticket.joined.get(at)?.clone();
+    let policy = draft.policy;
+    let mut mail = match policy.units_of(person.mailbox()).next() {
+        Some(unit) => helpdesk_mail(draft, unit, None, template, text, author),
+        None => person_mail(draft, person.language, template, text, author),
+    };
+    // What they wrote themselves stands in their own ticket.
+    mail.words.quoted = String::new();
+    mail.words.submitter =
+        person.name.clone().map_or_else(|| person.address.to_string(), |name| format!("{name} <{}>", person.address));
+    (mail.recipient, mail.to, mail.to_name) = (Recipient::Copy, person.mailbox().clone(), person.name.clone());
+    mail.references = person.thread.clone();
+    mail.in_reply_to = person.thread.last().cloned();
+    mail.reply_to = Some(tag::reply_address(&policy.desk, draft.ticket.id, &Party::User(person.address.clone())));
+    if let Some(person) = draft.ticket.joined.get_mut(at) {
+        remember(&mut person.thread, mail.message_id.clone());
+    }
+    Some(mail)
+}
+
 /// A copy of what the submitter hears.
 pub fn to_copy(
     draft: &mut Draft<'_>,
@@ -259,6 +281,7 @@ fn person_mail(draft: &mut Draft<'_>, language: Language, template: Template, te
             Some(Automatic::Replied)
         }
         Template::ReplyReminder
+        | Template::Merged
         | Template::SiteCopy
         | Template::Solution
         | Template::Unanswered

@@ -35,6 +35,21 @@ impl Match {
     }
 }
 
+impl Match {
+    /// What was found of a merged ticket counts for the one that it goes on in.
+    pub fn goes_on_in(&mut self, from: TicketId, to: TicketId) {
+        let turn = |id: &mut TicketId| {
+            if *id == from {
+                *id = to;
+            }
+        };
+        self.found.iter_mut().for_each(|(_, id)| turn(id));
+        self.tokens.iter_mut().for_each(|(id, _)| turn(id));
+        self.found.sort();
+        self.found.dedup();
+    }
+}
+
 /// Looks every key of the case up in the snapshot.
 pub fn find(policy: &Policy, case: &Case<'_>, snapshot: &Snapshot) -> Match {
     let mut result = Match::default();
@@ -92,8 +107,9 @@ fn party_of(policy: &Policy, case: &Case<'_>, ticket: &Ticket, token: &AddressTa
     let sender = case.mail.sender().filter(|_| ticket.redacted.is_some());
     let users = std::iter::once(&ticket.submitter.address).chain(&ticket.cc).chain(sender).cloned().map(Party::User);
     let units = ticket.legs.iter().map(|leg| leg.unit.clone()).chain([policy.default_unit.clone()]).map(Party::Unit);
+    let joined = ticket.joined.iter().map(|person| Party::User(person.address.clone()));
     let site = ticket.site.iter().cloned().map(Party::Site);
-    units.chain(users).chain(site).find(|party| policy.desk.keys.verify(&token.token, ticket.id, party))
+    units.chain(users).chain(joined).chain(site).find(|party| policy.desk.keys.verify(&token.token, ticket.id, party))
 }
 
 fn references(case: &Case<'_>, snapshot: &Snapshot, result: &mut Match) {

@@ -6,6 +6,7 @@
 
 pub mod alarm;
 pub mod announce;
+pub mod bond;
 pub mod bounce;
 pub mod calendar;
 pub mod case;

@@ -4,6 +4,7 @@
 //! and that unit: a mail is built from the ticket and from one public text, never from another mail.
 
 use super::alarm::Refusal;
+use super::bond;
 use super::decision::{Outbound, Recipient, Template};
 use super::dialect::Kind;
 use super::draft::Draft;
@@ -63,6 +64,16 @@ fn of_event(draft: &mut Draft<'_>, actor: &Actor, event: &Event, mails: &mut Vec
             tpm(draft, &format!("Mail to {recipient} {how}: {}", report.why()), mails);
         }
         Event::Hurried { level, text } => hurried(draft, *level, text, mails),
+        Event::Enslaved { master } => {
+            let text = bond::enslaved(draft.policy, *master);
+            to_current_unit(draft, Template::CommentUnit, &text, &Actor::Desk, mails);
+        }
+        Event::Merged { into } => to_users(draft, Template::Merged, &Actor::Desk, &into.to_string(), mails),
+        Event::Joined { ticket, text } => {
+            let text = format!("Another user has the same problem (ticket {ticket}, merged into this one):\n\n{text}");
+            to_current_unit(draft, Template::CommentUnit, &text, &Actor::Desk, mails);
+        }
+        Event::LeftAlone { why } => tpm(draft, why, mails),
         Event::Unanswered => unanswered(draft, mails),
         Event::Woke => {
             let text = "The day has come until which this ticket was on hold.";
@@ -228,6 +239,9 @@ fn reopened(draft: &mut Draft<'_>, actor: &Actor, text: &str, mails: &mut Vec<Ou
 
 fn to_users(draft: &mut Draft<'_>, template: Template, actor: &Actor, text: &str, mails: &mut Vec<Outbound>) {
     mails.extend(letter::to_submitter(draft, template, text, actor));
+    for at in 0..draft.ticket.joined.len() {
+        mails.extend(letter::to_joined(draft, at, template, text, actor));
+    }
     for address in draft.ticket.cc.clone() {
         mails.extend(letter::to_copy(draft, &address, template, text, actor));
     }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::bond;
 use super::decision::{Act, Decision, Order, Understood, Verdict};
 use super::draft::Draft;
 use super::event::{Actor, Event, Visibility};
@@ -42,6 +43,10 @@ pub fn decide(policy: &Policy, order: &Order, snapshot: &Snapshot, now: Timestam
             draft.fact(&actor, Event::OnHold { unit, wake: *wake });
         }
         Act::Hurry { text } => hurry(&mut draft, &actor, text)?,
+        Act::Master { master } => bond::enslave(&mut draft, &actor, *master)?,
+        Act::Merge { into } => bond::merge(&mut draft, &actor, *into)?,
+        Act::Parent { parent } => bond::parent(&mut draft, &actor, *parent)?,
+        Act::Relate { to } => bond::relate(&mut draft, &actor, *to)?,
         Act::Reopen { text } => reopen(&mut draft, &actor, text)?,
         Act::Solve { text } => end(&mut draft, &actor, Status::Solved, text)?,
         Act::Timer { timer, runs } => set_timer(&mut draft, &actor, *timer, *runs)?,

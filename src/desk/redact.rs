@@ -45,6 +45,7 @@ pub fn ticket(ticket: &Ticket, now: Timestamp) -> Ticket {
         origin: ticket.origin.as_ref().map(|origin| Origin { system: system(origin), ..origin.clone() }),
         cc: Vec::new(),
         cc_unconfirmed: Vec::new(),
+        joined: Vec::new(),
         involve: Vec::new(),
         solution: ticket.solution.as_ref().map(solution),
         time_of_problem: None,
@@ -95,6 +96,7 @@ pub fn event(event: &Event) -> Event {
         Event::Flagged { .. } => Event::Flagged { why: gone() },
         Event::HandedOver { from, to, text } => Event::HandedOver { from, to, text: text.map(|_| gone()) },
         Event::Hurried { level, .. } => Event::Hurried { level, text: gone() },
+        Event::Joined { ticket, .. } => Event::Joined { ticket, text: gone() },
         Event::LateMail { unit, .. } => Event::LateMail { unit, text: gone() },
         Event::LineNotUnderstood { unit, lines } => {
             Event::LineNotUnderstood { unit, lines: lines.iter().map(|_| gone()).collect() }
@@ -109,7 +111,11 @@ pub fn event(event: &Event) -> Event {
         | Event::AlarmRefused { .. }
         | Event::Assigned { .. }
         | Event::Closed
+        | Event::Enslaved { .. }
         | Event::FellDue { .. }
+        | Event::LeftAlone { .. }
+        | Event::Merged { .. }
+        | Event::Parented { .. }
         | Event::OnHold { .. }
         | Event::Opened
         | Event::Recognised { .. }

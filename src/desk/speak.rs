@@ -58,7 +58,7 @@ impl Speaker {
 pub fn on_ticket(policy: &Policy, case: &Case<'_>, found: &Match, ticket: &Ticket) -> Speaker {
     let Some(address) = case.mail.sender() else { return judged(case, Role::Stranger, Proof::None, false) };
     let holds = |party: &Party| found.tokens.iter().any(|(id, owner)| *id == ticket.id && owner == party);
-    let unit = case.unit.filter(|unit| has_part(policy, ticket, unit));
+    let unit = case.unit.filter(|unit| has_part(policy, case, ticket, unit));
     let as_unit = unit.map(|unit| {
         let token = holds(&Party::Unit(unit.name.clone()));
         (Role::Unit(unit.name.clone()), proof(case, unit.trust, &unit.signers, token))
@@ -110,9 +110,10 @@ pub fn of_monitor(case: &Case<'_>, monitor: &Monitor) -> Proof {
     proof(case, monitor.trust, &monitor.signers, false)
 }
 
-/// A unit has a part where it holds or held a leg; the triaging unit also where it was asked to look.
-fn has_part(policy: &Policy, ticket: &Ticket, unit: &Unit) -> bool {
-    ticket.leg(&unit.name).is_some() || (unit.name == policy.default_unit && !ticket.flags.is_empty())
+/// A unit has a part where it holds or held a leg; the triaging unit also where it was asked to look, or gives an order.
+fn has_part(policy: &Policy, case: &Case<'_>, ticket: &Ticket, unit: &Unit) -> bool {
+    let triaging = unit.name == policy.default_unit && (!ticket.flags.is_empty() || case.orders().next().is_some());
+    ticket.leg(&unit.name).is_some() || triaging
 }
 
 /// A redacted ticket knows no addresses: who answers a mail of the desk is taken for somebody who got copies, and nothing
@@ -125,7 +126,8 @@ fn user_role(case: &Case<'_>, found: &Match, ticket: &Ticket, address: &Address)
     }
     let strong = [(KeyKind::Token, ticket.id), (KeyKind::Reference, ticket.id)];
     let answers_it = || ticket.redacted.is_some() && strong.iter().any(|key| found.found.contains(key));
-    (ticket.cc.contains(address) || answers_it()).then_some(Role::Copy)
+    let joined = || ticket.joined.iter().any(|person| person.is(address));
+    (ticket.cc.contains(address) || joined() || answers_it()).then_some(Role::Copy)
 }
 
 /// The site that the alarm woke, where the address is the one that was written to.

@@ -255,6 +255,18 @@ pub struct Ticket {
     pub mails_sent: u32,
     /// Legs in the order of their making.
     pub legs: Vec<Leg>,
+    /// The ticket whose solution it waits for.
+    #[serde(default)]
+    pub master: Option<TicketId>,
+    /// The ticket that it goes on in.
+    #[serde(default)]
+    pub merged_into: Option<TicketId>,
+    /// Tickets that were merged into it, as far as it has taken them over.
+    #[serde(default)]
+    pub absorbed: BTreeSet<TicketId>,
+    /// Who brought them: each hears what the submitter hears, in their own language and thread.
+    #[serde(default)]
+    pub joined: Vec<Submitter>,
     /// How far the user's "please hurry" has gone.
     #[serde(default)]
     pub hurry: Option<Hurry>,
@@ -306,6 +318,10 @@ impl Ticket {
             flags: Vec::new(),
             mails_sent: 0,
             legs: Vec::new(),
+            master: None,
+            merged_into: None,
+            absorbed: BTreeSet::new(),
+            joined: Vec::new(),
             hurry: None,
             watched: None,
             probe: false,

@@ -70,6 +70,8 @@ pub enum Reason {
     DeliveryReport { about: Option<String> },
     /// A reply token in a recipient address was wrong.
     WrongToken { ticket: TicketId },
+    /// The ticket was merged into another one, where the mail goes.
+    GoesOnIn { ticket: TicketId, survivor: TicketId },
     /// A key was found.
     KeyFound { key: KeyKind, ticket: TicketId },
     /// A key whose ticket does not exist: it is text.
@@ -145,6 +147,7 @@ impl fmt::Display for Reason {
             Self::WrongToken { ticket } => {
                 write!(f, "the reply token for ticket {ticket} in its recipient address is wrong")
             }
+            Self::GoesOnIn { ticket, survivor } => write!(f, "ticket {ticket} was merged into ticket {survivor}"),
             Self::KeyFound { key, ticket } => write!(f, "its {key} names ticket {ticket}"),
             Self::KeyDangling { key, ticket } => write!(f, "its {key} names {ticket}, which is no ticket"),
             Self::KeysDisagree { tickets } => {

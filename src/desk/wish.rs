@@ -3,13 +3,14 @@
 //! First what was written on purpose (control lines, forms), then what the dialect takes the mail for, and last what the
 //! unit's setting says of a plain reply. It reads wishes and fulfils none.
 
+use super::bond;
 use super::case::Case;
 use super::dialect::Kind;
 use super::draft::Draft;
-use super::event::Visibility;
+use super::event::{Actor, Event, Visibility};
 use super::policy::{ReplyMeans, Unit};
-use super::ticket::Status;
-use crate::mail::control::{AskedStatus, Control};
+use super::ticket::{Status, TicketId};
+use crate::mail::control::{AskedStatus, Control, Order};
 use crate::mail::form::{self, Field};
 
 /// One wish.
@@ -31,6 +32,34 @@ pub enum Wish {
 /// What may be shown to a user: the text without the helpdesk's boilerplate and own tags.
 pub fn public_text(case: &Case<'_>, unit: &Unit) -> String {
     unit.dialect.cut_own_tags(case.prose(), &unit.parameters).trim().to_owned()
+}
+
+/// Orders about other tickets: carried out for the desk's own people, else a wish that TPM reads. Whether there was any.
+pub fn orders(draft: &mut Draft<'_>, case: &Case<'_>, unit: &Unit, may: bool) -> bool {
+    if case.is_machine() || case.reading.kind == Some(Kind::Acknowledgement) {
+        return false;
+    }
+    let actor = Actor::Unit(unit.name.clone());
+    let mut any = false;
+    for order in case.orders() {
+        any = true;
+        let line = order.line();
+        if !may {
+            draft.flag(format!("{} asks for {line:?}, which only the desk can do, by a proven mail.", unit.name));
+            continue;
+        }
+        let other = TicketId(order.other());
+        let done = match order {
+            Order::Master(_) => bond::enslave(draft, &actor, Some(other)),
+            Order::MergeInto(_) => bond::merge(draft, &actor, other),
+            Order::Parent(_) => bond::parent(draft, &actor, Some(other)),
+            Order::RelatedTo(_) => bond::relate(draft, &actor, other),
+        };
+        if let Err(why) = done {
+            draft.fact(&Actor::Desk, Event::LeftAlone { why: format!("{line} was not done: {why}.") });
+        }
+    }
+    any
 }
 
 /// All wishes of a mail whose public text is `text`, in the order in which they are fulfilled.
@@ -73,7 +102,8 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
         _ => None,
     });
     let newest = Some(text.to_owned()).filter(|text| !text.is_empty());
-    let internal = case.reading.internal || lines.contains(&Control::Internal);
+    let orders = case.orders().next().is_some();
+    let internal = case.reading.internal || orders || lines.contains(&Control::Internal);
     let told = newest.clone().filter(|_| !internal);
     let mut wishes = Vec::new();
     for line in lines {
@@ -89,9 +119,12 @@ fn written(case: &Case<'_>, text: &str) -> Vec<Wish> {
             }
             Control::Status(AskedStatus::WaitingForReply) => Some(Wish::Ask(text.to_owned())),
             Control::Status(AskedStatus::Verified) => Some(Wish::Nothing("only the user can verify".to_owned())),
-            Control::Hurry(_) | Control::Internal | Control::LocalId(_) | Control::Solution(_) | Control::Wake(_) => {
-                None
-            }
+            Control::Hurry(_)
+            | Control::Internal
+            | Control::LocalId(_)
+            | Control::Order(_)
+            | Control::Solution(_)
+            | Control::Wake(_) => None,
         });
     }
     let states = |wish: &Wish| matches!(wish, Wish::Solve(_) | Wish::Unsolve(_));

@@ -272,7 +272,8 @@ pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp)
     let answer = store.batch(|batch| {
         let gives = matches!(order.act, Act::Assign { .. }) && rules.policy.limits.known_solutions > 0;
         let known = gives.then_some(Asked::OfTicket);
-        let inquiry = Inquiry { tickets: [order.ticket].into(), known, ..Inquiry::default() };
+        let tickets = order.act.other().into_iter().chain([order.ticket]).collect();
+        let inquiry = Inquiry { tickets, known, ..Inquiry::default() };
         let snapshot = batch.look(&inquiry)?;
         let policy = rules.in_force(batch)?;
         match order::decide(&policy, order, &snapshot, now) {

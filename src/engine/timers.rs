@@ -1,6 +1,7 @@
 //! Timers: takes the steps that are due, each ticket's in one piece with the mails that follow from it; then the digests
 //! that are due.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,9 @@ use crate::store::{Batch, Store, StoreError};
 
 /// Tickets in one transaction: mails that come in wait no longer than it takes.
 const BATCH: usize = 64;
+/// Merged tickets that one takes over in one decision, and that are looked at for those that it has not.
+const AT_ONCE: usize = 32;
+const MOST_MERGED: usize = 10_000;
 /// How long a ticket is left alone over which the code failed, while all others go on.
 const RESPITE: SignedDuration = SignedDuration::from_hours(1);
 
@@ -39,7 +43,11 @@ pub fn turn(rules: Rules<'_>, store: &mut Store, now: Timestamp) -> Result<Turn,
     store.batch(|batch| {
         let mut turn = Turn::default();
         let policy = rules.in_force(batch)?;
-        let tickets = batch.tickets_due(now, BATCH)?;
+        // In the order in which they were roused: what one takes over, the next may have to take over from it.
+        let mut tickets = batch.roused(now, BATCH)?;
+        let due = batch.tickets_due(now, BATCH - tickets.len())?;
+        let only_due: Vec<TicketId> = due.into_iter().filter(|ticket| !tickets.contains(ticket)).collect();
+        tickets.extend(only_due);
         // A digest tells of tickets whose steps have been taken.
         let are_all = tickets.len() < BATCH;
         for ticket in tickets {
@@ -74,6 +82,19 @@ fn take(
     let hour_ago = now.saturating_sub(SignedDuration::from_hours(1)).unwrap_or(Timestamp::MIN);
     let inquiry = Inquiry { tickets: [ticket].into(), hour_ago, repeats_since: now, ..Inquiry::default() };
     let snapshot = batch.look(&inquiry)?;
+    let Some(known) = snapshot.tickets.get(&ticket) else { return Ok(None) };
+    // What it hangs on, and what was merged into it.
+    let merged = batch.merged_into(ticket, MOST_MERGED)?;
+    let new = merged.into_iter().filter(|merged| !known.absorbed.contains(merged)).take(AT_ONCE);
+    let others: BTreeSet<TicketId> = new.chain(known.master).collect();
+    let rests = others.len() < AT_ONCE;
+    let snapshot = match others.is_empty() {
+        true => snapshot,
+        false => batch.look(&Inquiry { tickets: &others | &inquiry.tickets, ..inquiry })?,
+    };
+    if rests {
+        batch.rested(ticket)?;
+    }
     let Some(decision) = act::decide(rules.policy, &snapshot, ticket, now) else { return Ok(None) };
     record(rules, batch, None, &decision, now)?;
     Ok(Some(decision).filter(|decision| decision.verdict == Verdict::Append))

@@ -19,10 +19,10 @@ macro_rules! files {
 pub(super) const FILES: &[(Template, Language, &str)] = files! {
     De "de":
         AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
-        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Merged "merged" Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     En "en":
-        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Question "question"
+        AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Merged "merged" Question "question"
         Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved"
         Alarm "alarm" Announcement "announcement" CommentUnit "comment-unit" Digest "digest"
@@ -34,19 +34,19 @@ pub(super) const FILES: &[(Template, Language, &str)] = files! {
         TpmNotice "tpm-notice" TriageDigest "triage-digest" Withdrawn "withdrawn";
     Es "es":
         AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
-        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Merged "merged" Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     Fr "fr":
         AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
-        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Merged "merged" Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     It "it":
         AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
-        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Merged "merged" Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
     Ru "ru":
         AlarmReceipt "alarm-receipt" AlarmRefused "alarm-refused" Comment "comment" Digest "digest"
-        Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
+        Merged "merged" Question "question" Receipt "receipt" Reopened "reopened" ReplyReminder "reply-reminder" Solution "solution"
         Unanswered "unanswered" Unsolved "unsolved";
 };
 

@@ -16,6 +16,8 @@ use crate::desk::recognise::Recognised;
 use crate::desk::ticket::{Ticket, TicketId};
 use crate::mail::{Digest, MessageId};
 
+/// Longest way from a merged ticket to the one that survives.
+const LONGEST_WAY: usize = 8;
 const MOST: usize = Inquiry::MOST_KEYS;
 
 pub(super) fn look(conn: &Connection, inquiry: &Inquiry) -> Result<Snapshot, Fault> {
@@ -31,7 +33,8 @@ pub(super) fn look(conn: &Connection, inquiry: &Inquiry) -> Result<Snapshot, Fau
     };
     named.extend(watched);
     named.extend(letters.keys().map(|(ticket, _)| *ticket));
-    let tickets = tickets(conn, &named)?;
+    let mut tickets = tickets(conn, &named)?;
+    survivors(conn, &mut tickets)?;
     Ok(Snapshot {
         prior: prior(conn, inquiry)?,
         answers_to_correspondent: answers_to(conn, inquiry)?,
@@ -124,6 +127,21 @@ fn tickets(conn: &Connection, ids: &BTreeSet<TicketId>) -> Result<BTreeMap<Ticke
         found.extend(ticket(conn, *id)?.map(|ticket| (*id, ticket)));
     }
     Ok(found)
+}
+
+/// What merged tickets go on in.
+fn survivors(conn: &Connection, tickets: &mut BTreeMap<TicketId, Ticket>) -> Result<(), Fault> {
+    for _ in 0..LONGEST_WAY {
+        let next = tickets.values().filter_map(|ticket| ticket.merged_into).filter(|id| !tickets.contains_key(id));
+        let next: BTreeSet<TicketId> = next.collect();
+        if next.is_empty() {
+            break;
+        }
+        for id in next {
+            tickets.extend(ticket(conn, id)?.map(|ticket| (id, ticket)));
+        }
+    }
+    Ok(())
 }
 
 fn answers_to(conn: &Connection, inquiry: &Inquiry) -> Result<u32, Fault> {

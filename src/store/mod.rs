@@ -54,6 +54,7 @@ pub use rows::{
     Resolution, TicketFilter, TicketLine, UnitCounts,
 };
 pub use search::Hits;
+pub use timers::Hanging;
 
 use place::Place;
 

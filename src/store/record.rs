@@ -110,6 +110,7 @@ fn write_ticket(conn: &Connection, record: &Record<'_>) -> Result<Option<i64>, F
     if let Some(unit) = ticket.unit.as_ref().filter(|_| ticket.probe) {
         execute(conn, sql::PROBE_SET, (id, &unit.0, ticket.status.words()))?;
     }
+    write_links(conn, id, ticket)?;
     if let Some(watched) = &ticket.watched {
         execute(conn, sql::WATCHED_SET, (watched.key(), id))?;
     }
@@ -118,6 +119,30 @@ fn write_ticket(conn: &Connection, record: &Record<'_>) -> Result<Option<i64>, F
     }
     known::note(conn, id, ticket, record.decision)?;
     Ok(Some(id))
+}
+
+fn write_links(conn: &Connection, id: i64, ticket: &Ticket) -> Result<(), Fault> {
+    execute(conn, sql::LINKS_GONE, [id])?;
+    for (kind, other) in [("master", ticket.master), ("merged", ticket.merged_into), ("parent", ticket.parent)] {
+        if let Some(other) = other {
+            execute(conn, sql::LINK_NEW, (id, kind, own_id("ticket", other.0)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a fact leaves to be done in other tickets is kept with it.
+fn rouse(conn: &Connection, ticket: i64, event: &Event, now: Timestamp) -> Result<(), Fault> {
+    match event {
+        Event::Merged { into } => {
+            execute(conn, sql::ROUSE, (own_id("ticket", into.0)?, micros(now)))?;
+            execute(conn, sql::ROUSE_SLAVES, (ticket, micros(now))).map(drop)
+        }
+        Event::Solved { .. } | Event::Unanswered | Event::Unsolved { .. } => {
+            execute(conn, sql::ROUSE_SLAVES, (ticket, micros(now))).map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn put_ticket(conn: &Connection, text: &str, id: i64, ticket: &Ticket) -> Result<usize, Fault> {
@@ -209,6 +234,9 @@ fn write_events(conn: &Connection, record: &Record<'_>, ticket: Option<i64>, mai
     for (n, (actor, event)) in (last + 1..).zip(&record.decision.events) {
         if let Event::Recognised { unit, recognised } = event {
             execute(conn, sql::RECOGNISED_SET, (&unit.0, to_json("recognised", recognised)?, mail))?;
+        }
+        if let Some(ticket) = ticket {
+            rouse(conn, ticket, event, record.now)?;
         }
         let (actor, event) = (to_json("actor", actor)?, to_json("event", event)?);
         execute(conn, sql::EVENT_NEW, (ticket, n, micros(record.now), actor, event, mail))?;

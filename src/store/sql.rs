@@ -98,7 +98,8 @@ statements! {
                   changed, redacted, whole, due) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
     TICKETS_DUE = "SELECT id FROM ticket WHERE due <= ?1 ORDER BY due LIMIT ?2";
-    NEXT_STEP = "SELECT min(due) FROM ticket WHERE due IS NOT NULL";
+    NEXT_STEP = "SELECT min(due) FROM (SELECT min(due) AS due FROM ticket WHERE due IS NOT NULL \
+                 UNION ALL SELECT min(since) FROM rouse)";
     DIGESTS = "SELECT unit, due FROM digest ORDER BY unit LIMIT ?1";
     DIGEST_SET = "INSERT INTO digest (unit, due) VALUES (?1, ?2) ON CONFLICT (unit) DO UPDATE SET due = excluded.due";
     DIGEST_GONE = "DELETE FROM digest WHERE unit = ?1";
@@ -115,6 +116,15 @@ statements! {
     TICKET_POSTPONED = "UPDATE ticket SET due = ?2 WHERE id = ?1";
     WATCHED_SET = "INSERT INTO watched (what, ticket) VALUES (?1, ?2) ON CONFLICT (what) DO UPDATE \
                    SET ticket = max(ticket, excluded.ticket)";
+    LINKS_GONE = "DELETE FROM link WHERE ticket = ?1";
+    LINK_NEW = "INSERT INTO link (ticket, kind, other) VALUES (?1, ?2, ?3)";
+    LINKED = "SELECT ticket FROM link WHERE other = ?1 AND kind = ?2 ORDER BY ticket LIMIT ?3";
+    ROUSE = "INSERT INTO rouse (ticket, since) VALUES (?1, ?2) ON CONFLICT (ticket) DO NOTHING";
+    ROUSE_SLAVES = "INSERT INTO rouse (ticket, since) SELECT ticket, ?2 FROM link WHERE other = ?1 AND kind = 'master' \
+                    ON CONFLICT (ticket) DO NOTHING";
+    ROUSED = "SELECT ticket FROM rouse WHERE since <= ?1 ORDER BY since, ticket LIMIT ?2";
+    ROUSE_GONE = "DELETE FROM rouse WHERE ticket = ?1";
+    ROUSE_POSTPONED = "UPDATE rouse SET since = ?2 WHERE ticket = ?1";
     PROBE_SET = "INSERT INTO probe (ticket, unit, status) VALUES (?1, ?2, ?3) ON CONFLICT (ticket) DO UPDATE \
                  SET status = excluded.status";
     MAIL_NEW = "INSERT INTO mail (digest, fingerprint, source, identity, message_id, sender, subject, received, size, \

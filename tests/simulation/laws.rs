@@ -7,6 +7,7 @@
 //! * A mail that is called sent was taken by a relay.
 //! * An open ticket is with a unit that was written to, or TPM was told that this failed.
 //! * Nobody reads another's internal words, or another helpdesk's ids.
+//! * What a ticket leaves to be done in others (slaves, merged ones) is done, whenever the gateway dies.
 //! * No fault of a disk is taken for a fault of a mail.
 
 use std::collections::BTreeMap;
@@ -132,7 +133,12 @@ fn facts_behind(template: Template, recipient: &Recipient, facts: &[EventRow]) -
     let is_theirs = |unit: &ggus_gateway::desk::policy::UnitName| *recipient == Recipient::Unit(unit.clone());
     let public = |event: &Event| matches!(event, Event::Commented { visibility: Visibility::Public, .. });
     match template {
-        Template::Comment | Template::CommentUnit => count(facts, public),
+        Template::Comment => count(facts, public),
+        Template::CommentUnit => {
+            let told = |event: &Event| public(event) || matches!(event, Event::Enslaved { .. } | Event::Joined { .. });
+            count(facts, told)
+        }
+        Template::Merged => count(facts, |event| matches!(event, Event::Merged { .. })),
         Template::Dispatch => count(facts, |event| matches!(event, Event::Assigned { unit, .. } if is_theirs(unit))),
         Template::HandoverAcknowledged => {
             count(facts, |event| matches!(event, Event::HandedOver { from, .. } if is_theirs(from)))
@@ -232,4 +238,31 @@ pub fn at_rest(world: &mut World, at: usize) -> Law {
         that(copies.is_empty() || opened == 1, || format!("mail {number} opened {opened} tickets"))?;
     }
     reader.check_integrity().map_err(|error| error.to_string())
+}
+
+/// What a ticket leaves to be done in others is done: no slave waits for a master that has ended, and the people of a merged
+/// ticket are in the one that goes on.
+pub fn bonds(world: &mut World, at: usize) -> Law {
+    let now = world.now;
+    while !world.gateways[at].store().batch(|batch| batch.roused(now, 1)).unwrap().is_empty() {
+        world.gateways[at].timers(now).map_err(|error| error.to_string())?;
+    }
+    for id in world.tickets(at) {
+        let reader = world.gateways[at].store().reader();
+        let ticket = reader.ticket(id).unwrap().unwrap();
+        let other = |id: Option<TicketId>| id.and_then(|id| reader.ticket(id).unwrap());
+        if let Some(master) = other(ticket.master).filter(|_| ticket.status.is_open()) {
+            that(master.status.is_open(), || {
+                format!("ticket {id} waits for {}, which is {}", master.id, master.status)
+            })?;
+        }
+        if let Some(survivor) = other(ticket.merged_into) {
+            let there = survivor.absorbed.contains(&id)
+                && (survivor.submitter.is(&ticket.submitter.address)
+                    || survivor.joined.iter().any(|person| person.is(&ticket.submitter.address)));
+            that(there, || format!("ticket {id} was merged into {}, which does not know", survivor.id))?;
+        }
+        self::ticket(&mut world.gateways[at], id)?;
+    }
+    Ok(())
 }

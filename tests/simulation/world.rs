@@ -48,7 +48,7 @@ type Wire = BTreeMap<(usize, String, String), (usize, Vec<u8>)>;
 
 pub struct World {
     dice: Dice,
-    now: Timestamp,
+    pub now: Timestamp,
     pub gateways: [Gateway; 2],
     people: Vec<Party>,
     names: Names,
@@ -485,7 +485,10 @@ impl World {
         let Some(ticket) = self.dice.one(&tickets).map(|line| line.id) else { return Ok(()) };
         let text = format!("The desk says {}.", letters_of(self.names.next()));
         let units: Vec<UnitName> = gateway.plant.loaded.policy.units.keys().cloned().collect();
-        let act = match self.dice.number(0..6) {
+        let other = self.dice.one(&tickets).map_or(ticket, |line| line.id);
+        let act = match self.dice.number(0..9) {
+            6 | 7 => Act::Master { master: Some(other) },
+            8 => Act::Merge { into: other },
             0 | 1 => Act::Assign { unit: self.dice.one(&units).unwrap().clone(), text: None },
             2 => Act::Comment { text, public: true },
             3 => Act::Solve { text },
@@ -548,6 +551,7 @@ impl World {
         for at in 0..2 {
             laws::everything(self, at)?;
             laws::at_rest(self, at)?;
+            laws::bonds(self, at)?;
         }
         Ok(())
     }

@@ -94,6 +94,42 @@ pub enum Action {
         #[arg(long, default_value = "")]
         text: String,
     },
+    /// Let a ticket wait for another one, whose solution will be its own too
+    Master {
+        /// The ticket that waits
+        number: u64,
+        /// Its master
+        #[arg(required_unless_present = "free")]
+        master: Option<u64>,
+        /// It waits no more
+        #[arg(long, conflicts_with = "master")]
+        free: bool,
+    },
+    /// Merge a duplicate into the ticket that goes on; its user is told
+    Merge {
+        /// The duplicate; it ends
+        number: u64,
+        /// The ticket that goes on
+        into: u64,
+    },
+    /// Note that a ticket is a part of another one
+    Parent {
+        /// The part
+        number: u64,
+        /// The whole
+        #[arg(required_unless_present = "none")]
+        parent: Option<u64>,
+        /// It is a part of none any more
+        #[arg(long, conflicts_with = "parent")]
+        none: bool,
+    },
+    /// Note that two tickets are about the same
+    Relate {
+        /// The ticket
+        number: u64,
+        /// The other one
+        to: u64,
+    },
     /// Give a ticket to a unit
     Assign {
         /// The ticket
@@ -198,6 +234,16 @@ pub fn run(config: &Path, action: &Action) -> Result<ExitCode, Failure> {
             order::open(config, &Opening { site, unit, subject, text, check, node })?;
         }
         Action::Hurry { number, text } => order(config, *number, Act::Hurry { text: text.clone() })?,
+        Action::Master { number, master, .. } => {
+            order(config, *number, Act::Master { master: master.map(TicketId) })?;
+        }
+        Action::Merge { number, into } => order(config, *number, Act::Merge { into: TicketId(*into) })?,
+        Action::Parent { number, parent, .. } => {
+            order(config, *number, Act::Parent { parent: parent.map(TicketId) })?;
+        }
+        Action::Relate { number, to } => {
+            order(config, *number, Act::Relate { to: TicketId(*to) })?;
+        }
         Action::Clear { number, text } => order(config, *number, Act::Clear { text: text.clone() })?,
         Action::Assign { number, unit, text } => {
             let act = Act::Assign { unit: UnitName(unit.clone()), text: text.clone() };

@@ -10,7 +10,7 @@ use crate::desk::event::{Actor, Event};
 use crate::desk::policy::Policy;
 use crate::desk::ticket::{Ticket, TicketId};
 use crate::desk::timer;
-use crate::store::{Direction, EventRow, MessageRow, Reader, TicketLine};
+use crate::store::{Direction, EventRow, Hanging, MessageRow, Reader, TicketLine};
 
 /// Rows of one history or message list; a ticket with more is stranger than its list is long.
 const MOST: usize = 10_000;
@@ -41,16 +41,23 @@ fn found(reader: &Reader, id: TicketId) -> Result<Ticket, Failure> {
 pub fn show(config: &Path, id: TicketId, json: bool) -> Result<(), Failure> {
     let (loaded, reader) = open_reader(config)?;
     let ticket = found(&reader, id)?;
+    let hanging = reader.hanging_on(id)?;
     let (messages, history) = (reader.mails_of(id, MOST)?, reader.history(id, MOST)?);
     if json {
-        print_json(&as_json(&loaded.policy, &ticket, &messages, &history))
+        print_json(&as_json(&loaded.policy, &ticket, &hanging, &messages, &history))
     } else {
-        print(&as_text(&loaded.policy, &ticket, &messages, &history))
+        print(&as_text(&loaded.policy, &ticket, &hanging, &messages, &history))
     }
 }
 
 /// The public interface: these names don't change.
-fn as_json(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> Value {
+fn as_json(
+    policy: &Policy,
+    ticket: &Ticket,
+    hanging: &Hanging,
+    messages: &[MessageRow],
+    history: &[EventRow],
+) -> Value {
     let legs =
         ticket.legs.iter().map(|leg| json!({"unit": leg.unit, "state": leg.state, "foreign_id": leg.foreign_id()}));
     let next = timer::ahead(policy, ticket);
@@ -69,6 +76,12 @@ fn as_json(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
         "submitter": ticket.submitter.address,
         "cc": ticket.cc,
         "hurry": ticket.hurry,
+        "master": ticket.master,
+        "merged_into": ticket.merged_into,
+        "parent": ticket.parent,
+        "slaves": hanging.slaves,
+        "children": hanging.children,
+        "absorbed": ticket.absorbed,
         "watched": ticket.watched,
         "origin": ticket.origin,
         "related": ticket.related,
@@ -85,7 +98,13 @@ fn as_json(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
     })
 }
 
-fn as_text(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &[EventRow]) -> String {
+fn as_text(
+    policy: &Policy,
+    ticket: &Ticket,
+    hanging: &Hanging,
+    messages: &[MessageRow],
+    history: &[EventRow],
+) -> String {
     let mut lines = vec![format!("Ticket {}: {}", ticket.id, harmless(&ticket.subject, 300)), String::new()];
     let mut field = |name: &str, value: Option<String>| {
         lines.extend(value.map(|value| format!("{name:16}{}", harmless(&value, 300))));
@@ -104,8 +123,13 @@ fn as_text(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
             format!("{}{cleared}", watched.words())
         }),
     );
-    let related: Vec<String> = ticket.related.iter().map(ToString::to_string).collect();
-    field("related", (!related.is_empty()).then(|| related.join(", ")));
+    field("master", ticket.master.map(|id| format!("ticket {id}, whose solution will be this one's too")));
+    field("merged into", ticket.merged_into.map(|id| format!("ticket {id}")));
+    field("parent", ticket.parent.map(|id| format!("ticket {id}")));
+    field("slaves", listed(&hanging.slaves));
+    field("children", listed(&hanging.children));
+    field("absorbed", listed(ticket.absorbed.iter()));
+    field("related", listed(ticket.related.iter()));
     field("hurry", ticket.hurry.map(|hurry| format!("level {}, last asked {}", hurry.level, time(hurry.at))));
     field("type of problem", ticket.type_of_problem.clone());
     field("created", Some(time(ticket.created)));
@@ -132,6 +156,11 @@ fn as_text(policy: &Policy, ticket: &Ticket, messages: &[MessageRow], history: &
     lines.push("\nHistory (UTC)".to_owned());
     lines.extend(history.iter().map(history_line));
     lines.join("\n")
+}
+
+fn listed<'a>(tickets: impl IntoIterator<Item = &'a TicketId>) -> Option<String> {
+    let names: Vec<String> = tickets.into_iter().map(ToString::to_string).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn message_line(row: &MessageRow) -> String {
@@ -198,6 +227,13 @@ fn in_words(event: &Event) -> String {
         Event::Flagged { why } => format!("TPM should look: {why}"),
         Event::HandedOver { to, .. } => format!("handed it over to {to}"),
         Event::Hurried { level, text } => format!("asked to hurry (level {level}): {text}"),
+        Event::Enslaved { master: Some(master) } => format!("made it a slave of ticket {master}"),
+        Event::Enslaved { master: None } => "freed it from its master".to_owned(),
+        Event::Joined { ticket, .. } => format!("took over ticket {ticket}, which was merged into it"),
+        Event::LeftAlone { why } => format!("TPM should look: {why}"),
+        Event::Merged { into } => format!("merged it into ticket {into}"),
+        Event::Parented { parent: Some(parent) } => format!("made it a part of ticket {parent}"),
+        Event::Parented { parent: None } => "took it out of its parent".to_owned(),
         Event::LateMail { text, .. } => format!("wrote after the end: {text}"),
         Event::LineNotUnderstood { lines, .. } => format!("wrote a line that can't be read: {}", lines.join(" / ")),
         Event::Noted { note } => note.clone(),

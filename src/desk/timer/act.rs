@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Step, Timer};
+use crate::desk::bond;
 use crate::desk::decision::{Decision, Understood, Verdict};
 use crate::desk::draft::Draft;
 use crate::desk::event::{Actor, Event};
@@ -14,11 +15,11 @@ use crate::desk::ticket::{Solution, Status, Ticket, TicketId};
 /// time of the next one is noted. `None` for a ticket that is not there.
 pub fn decide(policy: &Policy, snapshot: &Snapshot, id: TicketId, now: Timestamp) -> Option<Decision> {
     let ticket = snapshot.tickets.get(&id)?;
-    let steps = super::due(policy, ticket, now);
-    if steps.is_empty() {
+    let mut draft = Draft::new(policy, snapshot, ticket.clone(), now);
+    let steps = if bond::follow(&mut draft) { Vec::new() } else { super::due(policy, ticket, now) };
+    if steps.is_empty() && draft.events.is_empty() {
         return Some(Decision { ticket: Some(noted(policy, ticket)), ..Decision::nothing(Verdict::Report) });
     }
-    let mut draft = Draft::new(policy, snapshot, ticket.clone(), now);
     for step in steps {
         draft.ticket.clock.take(step, now);
         take(&mut draft, step);
@@ -48,9 +49,17 @@ fn take(draft: &mut Draft<'_>, step: Step) {
     }
 }
 
+/// The reason of an end that nobody chose.
+const UNANSWERED: &str = "The user has not answered the question.";
+
+/// Whether a ticket ended because its user was silent: that is nobody else's solution.
+pub fn is_unanswered(policy: &Policy, solution: &Solution) -> bool {
+    solution.text == UNANSWERED && solution.by == policy.desk.display_name
+}
+
 /// Nobody answered the question: the ticket ends, and the unit's part in it. An answer within the days for it opens it again.
 fn unanswered(draft: &mut Draft<'_>) {
-    let text = "The user has not answered the question.".to_owned();
+    let text = UNANSWERED.to_owned();
     let solution = Solution { short: None, text, by: draft.policy.desk.display_name.clone(), at: draft.now };
     draft.end(Status::Unsolved, solution);
     draft.end_legs();

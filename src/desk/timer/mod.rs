@@ -224,6 +224,10 @@ fn began(policy: &Policy, ticket: &Ticket, timer: Timer) -> Option<Timestamp> {
     if ticket.probe || ticket.redacted.is_some() {
         return None;
     }
+    // A slave waits for its master.
+    if ticket.master.is_some() && timer != Timer::Closing {
+        return None;
+    }
     let leg = ticket.current_leg().filter(|leg| leg.unit != policy.default_unit && ticket.status.is_open());
     match timer {
         Timer::Acknowledgement => {

@@ -44,8 +44,43 @@ pub enum Control {
     Solution(String),
     /// `STATUS: …`.
     Status(AskedStatus),
+    /// What somebody of the desk orders (`MASTER: 12`).
+    Order(Order),
     /// `WAKE: 2026-12-01`.
     Wake(Date),
+}
+
+/// An order about another ticket, by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// `MASTER: 12`.
+    Master(u64),
+    /// `MERGE INTO: 12`, `DUPLICATE OF: 12`.
+    MergeInto(u64),
+    /// `PARENT: 12`.
+    Parent(u64),
+    /// `RELATED TO: 12`.
+    RelatedTo(u64),
+}
+
+impl Order {
+    /// The other ticket.
+    pub fn other(self) -> u64 {
+        match self {
+            Self::Master(other) | Self::MergeInto(other) | Self::Parent(other) | Self::RelatedTo(other) => other,
+        }
+    }
+
+    /// As a line.
+    pub fn line(self) -> String {
+        match self {
+            Self::Master(other) => format!("MASTER: {other}"),
+            Self::MergeInto(other) => format!("MERGE INTO: {other}"),
+            Self::Parent(other) => format!("PARENT: {other}"),
+            Self::RelatedTo(other) => format!("RELATED TO: {other}"),
+        }
+    }
 }
 
 /// What was read.
@@ -189,6 +224,11 @@ fn kind(lines: &[Line], at: usize, wrapped: usize) -> Kind {
             let reason: Vec<&str> = [value].into_iter().chain(more).collect();
             Kind::Control(Control::Refuse(reason.join(" ").trim().chars().take(LONGEST.1).collect()), None)
         }
+        Keyword::Master | Keyword::MergeInto | Keyword::Parent | Keyword::RelatedTo => match order(keyword, value) {
+            Some(order) => Kind::Control(Control::Order(order), None),
+            None if prefixed => Kind::Unreadable,
+            None => Kind::Text,
+        },
         _ => match control(keyword, value) {
             Some(control) => Kind::Control(control, None),
             None if meant || value.split_whitespace().nth(CERTAIN_WORDS).is_none() => Kind::Unreadable,
@@ -208,7 +248,22 @@ fn control(keyword: Keyword, value: &str) -> Option<Control> {
         Keyword::LocalId => local_id(value).map(Control::LocalId),
         Keyword::Status => asked_status(value).map(Control::Status),
         Keyword::Wake => date(value).map(Control::Wake),
-        Keyword::Hurry | Keyword::Internal | Keyword::Refuse | Keyword::Solution => None,
+        _ => None,
+    }
+}
+
+/// `12`, `#12`, `[GGUS:12]`: the number of a ticket.
+fn order(keyword: Keyword, value: &str) -> Option<Order> {
+    let plain = value.trim().trim_start_matches('[').trim_end_matches([']', '.']);
+    let at = plain.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let before = plain[..at].trim_end_matches([':', '-', '#', ' ']);
+    let other = plain[at..].parse().ok().filter(|number| *number > 0 && before.chars().all(char::is_alphabetic))?;
+    match keyword {
+        Keyword::Master => Some(Order::Master(other)),
+        Keyword::MergeInto => Some(Order::MergeInto(other)),
+        Keyword::Parent => Some(Order::Parent(other)),
+        Keyword::RelatedTo => Some(Order::RelatedTo(other)),
+        _ => None,
     }
 }
 
