@@ -124,7 +124,7 @@ impl World {
     /// Plans of a unit, in its own working time.
     fn unit_plans(&mut self, ticket: u64, unit: &str, plans: Vec<(Plan, i64)>) {
         let turn = self.desks[&ticket].turn;
-        let calendar = self.loaded.policy.units[&unit.into()].calendar.clone();
+        let calendar = self.loaded.policy.units.get(&unit.into()).unwrap().calendar.clone();
         for (plan, minutes) in plans {
             let machine = matches!(plan, Plan::Number | Plan::Bounce);
             let whole = calendar.after(self.now, WorkTime::Hours(u32::try_from(minutes / 60).unwrap()));
