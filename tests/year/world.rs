@@ -307,13 +307,13 @@ impl World {
         for mail in &decision.outbound {
             self.ledger.mails += 1;
             let Some((TicketId(ticket), _)) = mail.ticket else {
-                self.to_operator(mail);
+                self.operator_reads(mail);
                 continue;
             };
             match &mail.recipient {
-                Recipient::Unit(unit) => self.to_unit(ticket, &unit.0.clone(), mail),
-                Recipient::User => self.to_user(ticket, mail),
-                Recipient::Operator => self.to_operator(mail),
+                Recipient::Unit(unit) => self.unit_reads(ticket, &unit.0.clone(), mail),
+                Recipient::User => self.user_reads(ticket, mail),
+                Recipient::Operator => self.operator_reads(mail),
                 Recipient::Copy | Recipient::Site => {}
             }
         }
@@ -323,7 +323,7 @@ impl World {
         self.ledger.counts.push((self.now, what, unit.to_owned()));
     }
 
-    fn to_operator(&mut self, mail: &Outbound) {
+    fn operator_reads(&mut self, mail: &Outbound) {
         // `ROC_SE has not acknowledged the ticket, …`, alone on its line.
         let said = mail.words.text.lines().find_map(|line| line.split_once(" has not acknowledged the ticket"));
         if let Some(unit) = said.map(|(unit, _)| unit.to_owned()) {
@@ -331,7 +331,7 @@ impl World {
         }
     }
 
-    fn to_unit(&mut self, ticket: u64, unit: &str, mail: &Outbound) {
+    fn unit_reads(&mut self, ticket: u64, unit: &str, mail: &Outbound) {
         let now = self.now;
         let triage = self.loaded.policy.default_unit.0 == unit;
         if mail.template == Template::Dispatch {
@@ -382,7 +382,7 @@ impl World {
         }
     }
 
-    fn to_user(&mut self, ticket: u64, mail: &Outbound) {
+    fn user_reads(&mut self, ticket: u64, mail: &Outbound) {
         let now = self.now;
         let reply = mail.reply_to.as_ref().map(ToString::to_string).unwrap_or_default();
         let turn = {
