@@ -122,13 +122,17 @@ fn run_and_kill(world: &mut World, people: &mut People, moment: Duration) {
 }
 
 /// Waits as long as the number goes down.
-fn until_none(what: &str, mut left: impl FnMut() -> usize) {
+fn until_none(what: &str, left: impl FnMut() -> usize) {
+    until_none_of(|| what.to_owned(), left);
+}
+
+fn until_none_of(what: impl Fn() -> String, mut left: impl FnMut() -> usize) {
     let (mut least, mut since) = (usize::MAX, Instant::now());
     loop {
         match left() {
             0 => return,
             fewer if fewer < least => (least, since) = (fewer, Instant::now()),
-            same => assert!(since.elapsed() < PATIENCE, "{what}: {same} and no fewer within {PATIENCE:?}"),
+            same => assert!(since.elapsed() < PATIENCE, "{}: {same} and no fewer within {PATIENCE:?}", what()),
         }
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -220,7 +224,13 @@ fn count(world: &World, people: &People) {
             .filter(|row| row["to"].as_str().unwrap().starts_with(user))
             .map(|row| row["message_id"].as_str().unwrap())
             .collect();
-        until_none("mails on their way out", || sent.len() - ids(world, user, "INBOX").len().min(sent.len()));
+        let missing = || -> Vec<&str> {
+            let arrived = ids(world, user, "INBOX");
+            let here = |id: &str| arrived.contains_key(&format!("<{id}>")) || arrived.contains_key(id);
+            sent.iter().copied().filter(|id| !here(id)).collect()
+        };
+        let told = || format!("mails on their way to {user}, {}", on_their_way(world, &missing()));
+        until_none_of(told, || missing().len());
         let arrived = ids(world, user, "INBOX");
         let arrived_ids: BTreeSet<&str> = arrived.keys().map(|id| id.trim_matches(['<', '>'])).collect();
         assert_eq!(arrived_ids, sent, "{user}: what was sent is what came");
@@ -246,6 +256,19 @@ fn count(world: &World, people: &People) {
     assert!(world.dovecot.mails("gw", "INBOX").is_empty());
     let told = world.command(&["check", "--store"]);
     assert!(told.status.success(), "{told:?}");
+}
+
+/// Mails by their Message-IDs, with what the gateway and Postfix have noted of them.
+fn on_their_way(world: &World, ids: &[&str]) -> String {
+    let maillog = std::fs::read_to_string(world.postfix.path("maillog")).unwrap_or_default();
+    let mut told = String::new();
+    for id in ids {
+        let queued = maillog.lines().filter(|line| line.contains(id)).filter_map(|line| line.split(": ").nth(1));
+        let queued: BTreeSet<&str> = queued.collect();
+        let noted = maillog.lines().filter(|line| queued.iter().any(|queue_id| line.contains(queue_id)));
+        told += &format!("{id}:\n{}\n", noted.collect::<Vec<_>>().join("\n"));
+    }
+    told
 }
 
 /// What a mail of the outbox tells, and to whom.
