@@ -324,7 +324,7 @@ proptest! {
 }
 
 /// Lines of values: what could end a field, begin another, break XML, or be taken for a closing, an order, a quote.
-const VALUE: &str = r"(\n|\n\n| |  |:|SOLUTION: none|STATUS: solved|VO: cms|TICKET: 1|Regards,|-- |> x|On 3 Mar 2009 A <a@x.example> wrote:|mailing list|wrote --|```|<Ticket>|</Ticket>|<GHD_Status>|&#60;|&amp;|]]>|//|http://x|none|-|/|_|\*|[a-zA-Z]{1,12}|\PC{0,6}){0,14}";
+const VALUE: &str = r"(\n|\n\n| |  |:|SOLUTION: none|STATUS: solved|VO: cms|TICKET: 1|Regards,|-- |> x|On 3 Mar 2009 A <a@x\.example> wrote:|\x0B|mailing list|wrote --|```|<Ticket>|</Ticket>|<GHD_Status>|&#60;|&amp;|]]>|//|http://x|none|-|/|_|\*|[a-zA-Z]{1,12}|\PC{0,6}){0,14}";
 
 /// What the reader of a unit's mail makes of a text.
 fn form_in(text: &str) -> Form {

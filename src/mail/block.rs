@@ -165,7 +165,7 @@ mod tests {
         let some =
             fields(&[(Field::Subject, "a\n b"), (Field::Description, "a < b && c\n]]></Ticket>\0\u{fffe}\u{b}d")]);
         let wanted = "<Ticket>\n  <GHD_Short_Description>a b</GHD_Short_Description>\n  <GHD_Description>a &lt; b &amp;&amp; c\n\
-                      ]]&gt;&lt;/Ticket&gt;d</GHD_Description>\n</Ticket>\n";
+                      ]]&gt;&lt;/Ticket&gt; d</GHD_Description>\n</Ticket>\n";
         assert_eq!(write_xml(&some), wanted);
     }
 

@@ -1,7 +1,7 @@
 //! Text of strangers made safe to be shown and passed on: no control characters, no marks that turn the direction of
 //! what follows (Unicode UAX #9, "Trojan Source"), no invisible tag characters. Words and lines stay as they are.
 
-/// Text on several lines: line ends become `\n`, tabs stay.
+/// Text on several lines: line ends become `\n`, tabs stay, other white space that is a control character is a blank.
 pub fn text(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -10,6 +10,7 @@ pub fn text(text: &str) -> String {
             '\r' if chars.peek() == Some(&'\n') => {}
             '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => clean.push('\n'),
             '\n' | '\t' => clean.push(c),
+            '\u{b}' | '\u{c}' => clean.push(' '),
             _ if is_dangerous(c) => {}
             _ => clean.push(c),
         }
@@ -42,7 +43,7 @@ mod tests {
 
     #[test]
     fn lines_and_tabs_stay_and_line_ends_are_one() {
-        assert_eq!(text("a\r\nb\rc\n\n\td\u{2028}e"), "a\nb\nc\n\n\td\ne");
+        assert_eq!(text("a\r\nb\rc\n\n\td\u{2028}e\u{b}f\u{c}g"), "a\nb\nc\n\n\td\ne f g");
     }
 
     #[test]
