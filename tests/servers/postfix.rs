@@ -103,7 +103,7 @@ impl Postfix {
              alias_database =\ndisable_dns_lookups = yes\nsmtp_host_lookup = native\nbiff = no\n\
              append_dot_mydomain = no\nqueue_directory = {base}/spool\ndata_directory = {base}/data\n\
              config_directory = {base}/etc\ncommand_directory = /usr/sbin\ndaemon_directory = /usr/lib/postfix/sbin\n\
-             queue_run_delay = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 2s\n\
+             queue_run_delay = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 2s\ntransport_retry_time = 2s\n\
              meta_directory = /etc/postfix\nmail_owner = postfix\nsetgid_group = postdrop\nmaillog_file = {base}/maillog\n\
              maillog_file_prefixes = {base}\nnotify_classes =\n\
              smtpd_tls_cert_file = {base}/tls/cert.pem\nsmtpd_tls_key_file = {base}/tls/key.pem\n\
