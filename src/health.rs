@@ -10,3 +10,17 @@ pub enum Health {
     /// Working again only after a person did something, such as a rejected login: what happened and what to do.
     Blocked(String),
 }
+
+impl Health {
+    /// Nobody need do anything.
+    pub fn is_well(&self) -> bool {
+        matches!(self, Self::Well(_))
+    }
+
+    /// What it says.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Well(text) | Self::Trouble(text) | Self::Blocked(text) => text,
+        }
+    }
+}

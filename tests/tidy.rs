@@ -71,6 +71,8 @@ fn some_things_are_named_in_one_place_only() {
         ("openssl::", "proof/smime/"),
         ("use cms::", "proof/smime/signing.rs"),
         ("use der::", "proof/smime/signing.rs"),
+        ("use hyper", "daemon/web.rs"),
+        ("prometheus_client", "daemon/metrics.rs"),
         ("rusqlite", "store/"),
         ("async_imap", "source/imap/"),
         ("smtp_proto", "source/lmtp/"),

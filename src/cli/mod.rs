@@ -26,6 +26,7 @@ mod signatures;
 mod status;
 mod table;
 mod ticket;
+mod trace;
 mod unit;
 
 use std::ffi::OsString;
@@ -108,6 +109,8 @@ enum Command {
     Status(status::Args),
     /// Tell of a period in figures: as text, JSON, CSV, or as a page with charts
     Report(report::Args),
+    /// Show the way of one mail, from its source to the last delivery
+    Trace(trace::Args),
     /// Play a whole ticket on a throw-away desk, with no server at all
     Demo(demo::Args),
     /// Print shell completions or write man pages
@@ -231,6 +234,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, Failure> {
         Command::Search(args) => search::run(config, args),
         Command::Status(args) => status::run(config, args),
         Command::Report(args) => report::run(config, args),
+        Command::Trace(args) => trace::run(config, args),
         Command::Demo(args) => demo::run(args),
         Command::Manual(args) => manual::run(args),
     }

@@ -63,6 +63,7 @@ pub fn refusals(old: &Loaded, new: &Loaded) -> Vec<String> {
         ("store.path", old.store != new.store),
         ("log.format", old.log.format != new.log.format),
         ("log.mask_addresses", old.log.mask_addresses != new.log.mask_addresses),
+        ("metrics", old.metrics != new.metrics),
     ];
     let refused = differ.into_iter().filter(|(_, differs)| *differs);
     refused

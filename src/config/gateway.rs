@@ -12,7 +12,7 @@ use super::calendar::{CalendarKeys, calendar};
 use super::clocks::clocks;
 use super::document::Document;
 use super::problem::Report;
-use super::{Files, Plant};
+use super::{Files, Plant, watching};
 use crate::desk::calendar::{Calendar, WorkingHours};
 use crate::desk::policy::{AddressPattern, Desk, Limits, Trust};
 use crate::desk::retention::Retention;
@@ -27,8 +27,22 @@ use crate::relay::RelaySettings;
 use crate::source::SourceSettings;
 
 /// The sections of the file, as written.
-const SECTIONS: [&str; 12] =
-    ["clocks", "desk", "files", "limits", "log", "outbox", "proof", "relay", "retention", "smime", "source", "store"];
+const SECTIONS: [&str; 14] = [
+    "alerts",
+    "clocks",
+    "desk",
+    "files",
+    "limits",
+    "log",
+    "metrics",
+    "outbox",
+    "proof",
+    "relay",
+    "retention",
+    "smime",
+    "source",
+    "store",
+];
 
 /// `[desk]`
 #[derive(Debug, Deserialize)]
@@ -246,6 +260,8 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
     let retention = retention(&document, report);
     let sources = sources(&document, files, report);
     let relay = relay(&document, files, report);
+    let metrics = watching::metrics(&document, report);
+    let alerts = watching::alerts(&document, files, report);
     let plant = || {
         Some(Plant {
             config: path.to_owned(),
@@ -259,6 +275,8 @@ pub fn read(path: &Path, text: &str, files: &dyn Files, report: &mut Report) -> 
             proof: proof?,
             ca_folder,
             retention: retention?,
+            metrics,
+            alerts,
         })
     };
     let plant = plant();

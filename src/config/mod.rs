@@ -14,6 +14,7 @@ mod problem;
 mod routing;
 pub mod sample;
 pub mod secret;
+mod watching;
 mod written;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub use gateway::{LogFormat, LogSettings};
 pub use imported::Imported;
 pub use problem::{Problem, Problems, Severity, did_you_mean};
+pub use watching::{AlertSettings, MetricsSettings};
 
 use crate::desk::policy::Policy;
 use crate::desk::retention::Retention;
@@ -66,6 +68,10 @@ pub struct Plant {
     /// Certificate authorities whose S/MIME signatures count; `None`: none is checked.
     pub ca_folder: Option<PathBuf>,
     pub retention: Retention,
+    /// Where whoever watches the gateway may ask; `None`: nowhere.
+    pub metrics: Option<MetricsSettings>,
+    /// Whom the gateway calls when it is in trouble; `None`: nobody.
+    pub alerts: Option<AlertSettings>,
 }
 
 /// Reads and checks `gateway.toml` and every file that it names.

@@ -6,18 +6,22 @@
 //!
 //! What is configured is one value, the [`Setup`]; a [`reload`] exchanges it as a whole.
 
+mod alerts;
 pub mod clock;
 pub mod control;
 pub mod log;
+mod metrics;
 mod outbox;
+mod parts;
 pub mod reload;
 mod service;
 mod sources;
 mod timers;
+mod web;
 mod worker;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -25,16 +29,23 @@ use tokio::task::JoinSet;
 
 use crate::config::{self, Loaded};
 use crate::engine::retention::Place;
+use crate::health::Health;
 use crate::proof::Checks;
 use crate::render::template::Templates;
 use crate::source::{Counter, Mailroom, Stay};
 use crate::store::{Lock, Store, StoreError};
+use metrics::Metrics;
+use parts::Parts;
 use service::Service;
 use sources::Sources;
 use worker::Job;
 
 /// How long couriers may take to finish after a stop, before their mails are left to the next start.
 const FAREWELL: Duration = Duration::from_secs(20);
+
+/// The parts that are no sources.
+const METRICS: &str = "metrics";
+const RELAY: &str = "relay";
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -75,11 +86,23 @@ struct Shared {
     /// Rung when mails were queued, so that they go out at once.
     bell: Notify,
     service: Service,
+    metrics: Metrics,
+    /// How the parts fare.
+    parts: Mutex<Parts>,
 }
 
 impl Shared {
     fn setup(&self) -> Arc<Setup> {
         Arc::clone(&self.setup.borrow())
+    }
+
+    fn parts(&self) -> Parts {
+        self.with_parts(|parts| parts.clone())
+    }
+
+    fn with_parts<T>(&self, work: impl FnOnce(&mut Parts) -> T) -> T {
+        // A panic elsewhere leaves them whole: each change is one assignment.
+        work(&mut self.parts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -105,13 +128,19 @@ pub async fn run(
     let Outside { mut stop, reloads, filter } = outside;
     let setup = Arc::new(Setup::new(loaded, templates));
     let service = Service::new(sources::parts(&setup.loaded.plant.sources));
-    let shared = Arc::new(Shared { setup: watch::Sender::new(Arc::clone(&setup)), bell: Notify::new(), service });
+    let shared = Arc::new(Shared {
+        setup: watch::Sender::new(Arc::clone(&setup)),
+        bell: Notify::new(),
+        service,
+        metrics: Metrics::new(clock::now()),
+        parts: Mutex::new(Parts::of(store.reader().healths()?)),
+    });
     let (jobs, inbox) = mpsc::channel(16);
     let worker = worker::start(Arc::clone(&shared), store, lock, inbox);
     let (mailroom, counter) = Mailroom::new(stop.clone());
     let porter = tokio::spawn(carry(counter, Arc::clone(&shared), jobs.clone()));
     let mut sources = Sources::new(mailroom, stay);
-    let _ = jobs.send(Job::Parts(sources::parts(&setup.loaded.plant.sources))).await;
+    let _ = jobs.send(Job::Parts(parts_of(&setup))).await;
     sources.adopt(&setup.loaded.plant.sources);
     match stay {
         Stay::Once => {
@@ -123,6 +152,8 @@ pub async fn run(
             let sender = tokio::spawn(outbox::run(Arc::clone(&shared), jobs.clone(), stop.clone()));
             let daily = tokio::spawn(retain_daily(jobs.clone()));
             let timers = tokio::spawn(timers::run(jobs.clone(), stop.clone()));
+            let mut web = watched(&shared, &jobs).await;
+            let alerts = tokio::spawn(alerts::run(Arc::clone(&shared), jobs.clone(), stop.clone()));
             let service = tokio::spawn(service::run(Arc::clone(&shared), jobs.clone()));
             let desk = reload::Desk { shared: Arc::clone(&shared), jobs: jobs.clone(), sources, filter };
             let sources = reload::run(desk, reloads, &mut stop).await;
@@ -131,6 +162,8 @@ pub async fn run(
             sources.finished().await;
             // These end with the stop, between two turns.
             let _ = timers.await;
+            let _ = alerts.await;
+            web.abort_all();
             if tokio::time::timeout(FAREWELL, sender).await.is_err() {
                 tracing::warn!("couriers did not finish in time; their mails go out again at the next start");
             }
@@ -144,6 +177,30 @@ pub async fn run(
         Ok(Ok(())) => Ok(()),
         _ => Err(StoreError::Refused("the worker thread ended badly; its last log lines say why".to_owned())),
     }
+}
+
+/// The parts that there are by these settings, and that may fare ill.
+fn parts_of(setup: &Setup) -> Vec<String> {
+    let plant = &setup.loaded.plant;
+    let mut parts = sources::parts(&plant.sources);
+    parts.extend([RELAY.to_owned(), parts::STORE.to_owned()]);
+    parts.extend(plant.metrics.iter().map(|_| METRICS.to_owned()));
+    parts
+}
+
+/// Lets whoever watches the gateway ask. Where that can't be, mail goes its way all the same.
+async fn watched(shared: &Arc<Shared>, jobs: &mpsc::Sender<Job>) -> JoinSet<()> {
+    let mut web = JoinSet::new();
+    let Some(settings) = shared.setup().loaded.plant.metrics.clone() else { return web };
+    let health = match web::listen(settings.listen).await {
+        Ok(listener) => {
+            web.spawn(web::serve(listener, Arc::clone(shared), jobs.clone()));
+            Health::Well(format!("answers at {}", settings.listen))
+        }
+        Err(why) => Health::Trouble(why),
+    };
+    let _ = jobs.send(Job::Health(METRICS.to_owned(), health)).await;
+    web
 }
 
 /// Has personal data taken out that is over its age, at the start and once a day.

@@ -196,7 +196,7 @@ impl Pool {
                 }
             }
         }
-        let _ = jobs.send(Job::Health("relay".to_owned(), health)).await;
+        let _ = jobs.send(Job::Health(super::RELAY.to_owned(), health)).await;
     }
 
     async fn rest_the_tired(&mut self) {

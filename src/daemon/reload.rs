@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::sources::{self, Sources};
+use super::sources::Sources;
 use super::worker::Job;
-use super::{Setup, Shared, log};
+use super::{Setup, Shared, log, parts_of};
 use crate::config::changes::{self, Change};
 use crate::config::{Loaded, Problem};
 use crate::render::template::Templates;
@@ -73,6 +73,7 @@ pub(super) async fn run(
             Some(request) = requests.recv() => request,
         };
         let answer = desk.reload().await;
+        desk.shared.metrics.reloaded(answer.is_ok());
         tell(&answer);
         if let Some(asked) = request {
             // Whoever asked may have given up.
@@ -105,7 +106,7 @@ impl Desk {
         self.shared.setup.send_replace(Arc::clone(&setup));
         let wanted = &setup.loaded.plant.sources;
         // Without a worker the daemon is about to end.
-        let _ = self.jobs.send(Job::Parts(sources::parts(wanted))).await;
+        let _ = self.jobs.send(Job::Parts(parts_of(&setup))).await;
         self.sources.adopt(wanted);
         self.shared.bell.notify_one();
         Ok(())

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
+use super::parts::STORE;
 use super::{Setup, Shared, clock};
 use crate::config::Loaded;
 use crate::engine::delivery::{self, Departure};
@@ -32,7 +33,7 @@ pub enum Job {
     Claim(oneshot::Sender<Vec<Departure>>),
     /// Keeps how a part fares.
     Health(String, Health),
-    /// Forgets how parts fare that are not among these sources, which are gone.
+    /// Forgets how parts fare that are not among these: they are gone.
     Parts(Vec<String>),
     /// Takes out some of the personal data that is over its age, and answers where to go on; `None`: all was looked at.
     Retain(retention::Place, oneshot::Sender<Option<retention::Place>>),
@@ -40,6 +41,8 @@ pub enum Job {
     Settle(Box<OutboxLine>, relay::Outcome),
     /// Takes mails in.
     Take(Delivery),
+    /// Keeps that people were told of trouble in a part, or that it is over.
+    Told(String, Option<Timestamp>),
     /// Takes the steps of timers that are due, and answers when the next one is.
     Timers(oneshot::Sender<Option<Timestamp>>),
 }
@@ -65,19 +68,15 @@ struct Worker {
     unsettled: Vec<Answer>,
     /// What was last kept of each part, and when.
     healths: BTreeMap<String, (Health, Timestamp)>,
-    /// The sources that there are.
-    sources: Vec<String>,
-}
-
-fn is_gone(sources: &[String], part: &str) -> bool {
-    part.starts_with("source ") && !sources.iter().any(|source| source == part)
+    /// The parts that there are.
+    parts: Vec<String>,
 }
 
 impl Worker {
     fn new(shared: Arc<Shared>, store: Store, lock: Lock) -> Self {
         let fares = Health::Well("mail is kept".to_owned());
-        let (unsettled, healths, sources) = (Vec::new(), BTreeMap::new(), Vec::new());
-        let worker = Self { shared, store, lock, fares, unsettled, healths, sources };
+        let (unsettled, healths, parts) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let worker = Self { shared, store, lock, fares, unsettled, healths, parts };
         worker.note();
         worker
     }
@@ -116,10 +115,19 @@ impl Worker {
         }
         let mails: Vec<Incoming> = deliveries.iter().flat_map(|delivery| delivery.mails.clone()).collect();
         let setup = self.shared.setup();
-        let taken = intake::take(Self::rules(&setup), &mut self.store, &mails, clock::now());
+        let begun = clock::mark();
+        let mut decided = begun;
+        let note = || decided = clock::mark();
+        let taken = intake::take_noting(Self::rules(&setup), &mut self.store, &mails, clock::now(), note);
+        if taken.is_ok() {
+            self.shared.metrics.batch(mails.len(), decided - begun, decided.elapsed());
+        }
         let receipt = match &taken {
             Ok(outcomes) => {
-                mails.iter().zip(outcomes).for_each(|(incoming, outcome)| told(incoming, outcome));
+                for (incoming, outcome) in mails.iter().zip(outcomes) {
+                    told(incoming, outcome);
+                    self.shared.metrics.taken(&incoming.source, outcome);
+                }
                 self.shared.bell.notify_one();
                 Receipt::Kept
             }
@@ -159,11 +167,12 @@ impl Worker {
                 self.tell();
                 self.shared.service.heard(&part);
             }
-            Job::Parts(sources) => {
-                self.sources = sources;
-                let (sources, healths) = (&self.sources, &mut self.healths);
-                healths.retain(|part, _| !is_gone(sources, part));
-                let forgotten = self.store.batch(|batch| batch.forget_health(|part| is_gone(sources, part)));
+            Job::Parts(parts) => {
+                let is_gone = |part: &str| !parts.iter().any(|known| known == part);
+                self.healths.retain(|part, _| !is_gone(part));
+                self.shared.with_parts(|all| all.forget(is_gone));
+                let forgotten = self.store.batch(|batch| batch.forget_health(is_gone));
+                self.parts = parts;
                 self.judge(forgotten.as_ref().err());
             }
             Job::Retain(place, answer) => {
@@ -174,9 +183,14 @@ impl Worker {
             }
             Job::Settle(line, outcome) => {
                 sent(&line, &outcome);
+                self.shared.metrics.tried(&outcome);
                 self.unsettled.push(Answer { line: *line, outcome });
             }
             Job::Take(_) => {}
+            Job::Told(part, at) => {
+                let kept = self.store.batch(|batch| batch.set_told(&part, at));
+                self.judge(kept.as_ref().err());
+            }
             Job::Timers(answer) => {
                 let setup = self.shared.setup();
                 let turn = timers::turn(Self::rules(&setup), &mut self.store, clock::now());
@@ -204,6 +218,7 @@ impl Worker {
             match settled {
                 Ok(true) => {
                     tracing::error!(to = %line.to, subject = %line.subject, "mail given up; `outbox list --state dead` shows it");
+                    self.shared.metrics.given_up();
                     self.shared.bell.notify_one();
                 }
                 Ok(false) => {}
@@ -234,6 +249,7 @@ impl Worker {
             Health::Blocked(text) => tracing::error!("{text}"),
         }
         self.fares = fares;
+        self.shared.with_parts(|parts| parts.report(STORE, &self.fares, clock::now()));
         self.note();
     }
 
@@ -278,6 +294,7 @@ impl Worker {
             tracing::info!(digests = turn.digests.len(), "digests were due");
             self.shared.bell.notify_one();
         }
+        turn.decisions.iter().for_each(|decision| self.shared.metrics.stepped(decision));
         if !turn.decisions.is_empty() {
             let mails_out: usize = turn.decisions.iter().map(|decision| decision.outbound.len()).sum();
             tracing::info!(tickets = turn.decisions.len(), mails_out, "timers were due");
@@ -288,10 +305,11 @@ impl Worker {
     /// Keeps a change at once, and that all is as it was now and then: each costs a write to the disk.
     fn health(&mut self, part: &str, health: &Health) -> Result<(), StoreError> {
         // A source may have had something to say when it was told to end.
-        if is_gone(&self.sources, part) {
+        if !self.parts.iter().any(|known| known == part) {
             return Ok(());
         }
         let now = clock::now();
+        self.shared.with_parts(|parts| parts.report(part, health, now));
         let known = self.healths.get(part).filter(|(known, _)| known == health);
         if known.is_some_and(|(_, at)| now.duration_since(*at) < STILL_WELL) {
             return Ok(());
@@ -324,7 +342,9 @@ fn told(incoming: &Incoming, outcome: &Outcome) {
     let ticket = decision.understood.ticket.map(|ticket| ticket.0);
     let (verdict, reason) = (decision.verdict.word(), outcome.reason());
     tracing::info!(
-        mail = incoming.identity,
+        mail = outcome.number.map(|number| number.0),
+        source = incoming.source,
+        identity = incoming.identity,
         verdict,
         ticket,
         reason,
@@ -335,12 +355,15 @@ fn told(incoming: &Incoming, outcome: &Outcome) {
 
 fn sent(line: &OutboxLine, outcome: &relay::Outcome) {
     let (id, to, template) = (line.id.0, line.to.to_string(), line.template.name());
+    let mail = line.mail.map(|number| number.0);
     match outcome {
-        relay::Outcome::Sent(answer) => tracing::info!(id, to, template, answer, "mail sent"),
-        relay::Outcome::Transient(error) => tracing::warn!(id, to, template, error, "mail not sent, tried again later"),
-        relay::Outcome::Permanent(error) => tracing::warn!(id, to, template, error, "mail refused"),
+        relay::Outcome::Sent(answer) => tracing::info!(mail, id, to, template, answer, "mail sent"),
+        relay::Outcome::Transient(error) => {
+            tracing::warn!(mail, id, to, template, error, "mail not sent, tried again later")
+        }
+        relay::Outcome::Permanent(error) => tracing::warn!(mail, id, to, template, error, "mail refused"),
         relay::Outcome::Unknown(error) => {
-            tracing::warn!(id, to, template, error, "mail may have been sent; the same bytes go out again later");
+            tracing::warn!(mail, id, to, template, error, "mail may have been sent; the same bytes go out again later");
         }
     }
 }

@@ -180,7 +180,7 @@ pub fn to_operators(policy: &Policy, text: &str, key: &str) -> Vec<Outbound> {
 }
 
 /// What one of several people is told; `at` tells their mails apart.
-fn notice(policy: &Policy, at: usize, to: &Address, text: &str, key: &str) -> Outbound {
+pub fn notice(policy: &Policy, at: usize, to: &Address, text: &str, key: &str) -> Outbound {
     let desk = &policy.desk;
     Outbound {
         ticket: None,

@@ -281,6 +281,7 @@ mod tests {
             first_tried: Some(START),
             settled: None,
             settled_by: None,
+            mail: None,
         }
     }
 

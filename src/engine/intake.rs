@@ -47,6 +47,8 @@ pub struct Outcome {
     pub decision: Decision,
     /// The same mail had been taken before.
     pub duplicate: bool,
+    /// Its number in the store, where it was told.
+    pub number: Option<MailNumber>,
 }
 
 impl Outcome {
@@ -63,6 +65,17 @@ pub fn take(
     mails: &[Incoming],
     now: Timestamp,
 ) -> Result<Vec<Outcome>, StoreError> {
+    take_noting(rules, store, mails, now, || {})
+}
+
+/// The same for who wants to know when all is decided and only the commit is left.
+pub fn take_noting(
+    rules: Rules<'_>,
+    store: &mut Store,
+    mails: &[Incoming],
+    now: Timestamp,
+    decided: impl FnOnce(),
+) -> Result<Vec<Outcome>, StoreError> {
     // Reading needs no store and takes most of the time, so it is done before the transaction begins.
     let read: Vec<Option<Mail>> = mails.iter().map(|incoming| read(rules.policy, incoming)).collect();
     store.batch(|batch| {
@@ -75,6 +88,7 @@ pub fn take(
             }
             outcomes.push(outcome);
         }
+        decided();
         Ok(outcomes)
     })
 }
@@ -144,12 +158,12 @@ fn decide_one(
 ) -> Result<Outcome, StoreError> {
     let Decided { decision, body_print, duplicate } = decide_about(rules.policy, batch, mail, now, |inquiry| inquiry)?;
     // The same bytes are only noted; the same mail in other bytes is kept, since what was added on its way may matter.
-    if duplicate && batch.sighting(&incoming.identity, &mail.digest, now)?.is_some() {
-        return Ok(Outcome { decision, duplicate });
-    }
-    let taken = taken(incoming, mail, body_print.as_ref());
-    record(rules, batch, Some(taken), &decision, now)?;
-    Ok(Outcome { decision, duplicate })
+    let known = if duplicate { batch.sighting(&incoming.identity, &mail.digest, now)? } else { None };
+    let number = match known {
+        Some(known) => Some(known),
+        None => record(rules, batch, Some(taken(incoming, mail, body_print.as_ref())), &decision, now)?,
+    };
+    Ok(Outcome { decision, duplicate, number })
 }
 
 /// A mail, decided about.
@@ -199,15 +213,15 @@ fn taken<'a>(incoming: &'a Incoming, mail: &'a Mail, body_print: Option<&'a Dige
     }
 }
 
-/// Composes the mails of a decision and keeps all of it.
+/// Composes the mails of a decision and keeps all of it. The number of the mail, where there is one.
 pub(super) fn record(
     rules: Rules<'_>,
     batch: &mut Batch<'_>,
     taken: Option<Taken<'_>>,
     decision: &Decision,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    with_letters(rules, decision, now, |letters| batch.record(&Record { now, taken, decision, letters }).map(|_| ()))
+) -> Result<Option<MailNumber>, StoreError> {
+    with_letters(rules, decision, now, |letters| batch.record(&Record { now, taken, decision, letters }))
 }
 
 /// Composes the mails of a decision and hands them on, in their order.
@@ -251,10 +265,9 @@ fn poison(
     };
     let known = Inquiry { digest: Some(mail.digest.clone()), ..Inquiry::default() };
     let duplicate = batch.look(&known)?.prior.is_some();
-    if !duplicate {
-        record(rules, batch, Some(taken(incoming, mail, None)), &decision, now)?;
-    }
-    Ok(Outcome { decision, duplicate })
+    let number =
+        if duplicate { None } else { record(rules, batch, Some(taken(incoming, mail, None)), &decision, now)? };
+    Ok(Outcome { decision, duplicate, number })
 }
 
 /// Why an order was not carried out.
@@ -277,7 +290,7 @@ pub fn order(rules: Rules<'_>, store: &mut Store, order: &Order, now: Timestamp)
         let snapshot = batch.look(&inquiry)?;
         let policy = rules.in_force(batch)?;
         match order::decide(&policy, order, &snapshot, now) {
-            Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
+            Ok(decision) => record(rules, batch, None, &decision, now).map(|_| Ok(decision)),
             Err(refusal) => Ok(Err(refusal)),
         }
     })?;
@@ -327,7 +340,7 @@ fn bury(rules: Rules<'_>, batch: &mut Batch<'_>, dead: &DeadLetter, now: Timesta
     let snapshot = batch.look(&inquiry)?;
     let policy = rules.in_force(batch)?;
     match bounce::dead_letter(&policy, &snapshot, dead.into(), now) {
-        Some(decision) => record(rules, batch, None, &decision, now),
+        Some(decision) => record(rules, batch, None, &decision, now).map(drop),
         None => Ok(()),
     }
 }

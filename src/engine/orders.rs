@@ -21,7 +21,7 @@ pub fn open(
         let snapshot = batch.look(&Inquiry { watched, ..Inquiry::default() })?;
         let policy = rules.in_force(batch)?;
         match ops::open(&policy, opening, by, &snapshot, now) {
-            Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
+            Ok(decision) => record(rules, batch, None, &decision, now).map(|_| Ok(decision)),
             Err(refusal) => Ok(Err(refusal)),
         }
     })?;

@@ -21,7 +21,7 @@ pub fn probe(
         let snapshot = batch.look(&Inquiry::default())?;
         let policy = rules.in_force(batch)?;
         match probe::open(&policy, unit, by, &snapshot, now) {
-            Ok(decision) => record(rules, batch, None, &decision, now).map(|()| Ok(decision)),
+            Ok(decision) => record(rules, batch, None, &decision, now).map(|_| Ok(decision)),
             Err(refusal) => Ok(Err(refusal)),
         }
     })?;

@@ -9,6 +9,7 @@ pub mod lmtp;
 pub mod maildir;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -166,6 +167,15 @@ impl SourceSettings {
             Self::Imap(settings) => settings.problems(),
             Self::Lmtp(settings) => settings.problems(),
             Self::Maildir(settings) => settings.problems(),
+        }
+    }
+
+    /// The longest time between two reports of one that is well; `None` where it only speaks of changes.
+    pub fn longest_rest(&self) -> Option<Duration> {
+        match self {
+            Self::Imap(settings) => Some(settings.poll.saturating_add(settings.limit)),
+            Self::Lmtp(_) => None,
+            Self::Maildir(settings) => Some(Duration::from_millis(settings.poll_ms)),
         }
     }
 

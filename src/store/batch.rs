@@ -183,6 +183,11 @@ impl Batch<'_> {
         })
     }
 
+    /// People were told that a part is not well; or, with `None`, that it is well again.
+    pub fn set_told(&mut self, part: &str, at: Option<Timestamp>) -> Result<(), StoreError> {
+        self.call(|conn| cells::execute(conn, sql::HEALTH_TOLD, (part, at.map(cells::micros))).map(drop))
+    }
+
     /// Forgets the reports of parts that are there no more.
     pub fn forget_health(&mut self, is_gone: impl Fn(&str) -> bool) -> Result<(), StoreError> {
         let gone = self.reader().healths()?.into_iter().filter(|row| is_gone(&row.part));

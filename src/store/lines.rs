@@ -116,6 +116,7 @@ pub(super) fn outbox_line(row: &Cells<'_>) -> Result<OutboxLine, Fault> {
         first_tried: row.time_or_none("first_tried")?,
         settled: row.time_or_none("settled")?,
         settled_by: row.plain("settled_by")?,
+        mail: row.number_or_none("mail")?.map(MailNumber),
     })
 }
 

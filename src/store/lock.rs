@@ -65,7 +65,7 @@ pub fn note(store: &Path) -> Option<HealthRow> {
     let note = std::fs::read_to_string(path).ok()?;
     let mut words = note.trim().splitn(3, ' ');
     let (state, at) = (HealthState::from_word(words.next()?)?, words.next()?.parse().ok()?);
-    Some(HealthRow { part: "gateway".to_owned(), state, text: words.next()?.to_owned(), at })
+    Some(HealthRow { part: "gateway".to_owned(), state, text: words.next()?.to_owned(), at, since: at, told: None })
 }
 
 fn file_of(store: &Path) -> PathBuf {

@@ -33,7 +33,9 @@ mod rows;
 mod schema;
 mod search;
 mod sql;
+mod standing;
 mod timers;
+mod trace;
 
 use std::fmt;
 use std::path::Path;
@@ -54,7 +56,9 @@ pub use rows::{
     Resolution, TicketFilter, TicketLine, UnitCounts,
 };
 pub use search::Hits;
+pub use standing::Standing;
 pub use timers::Hanging;
+pub use trace::{Attempt, LetterPath, MailPath, Sighting};
 
 use place::Place;
 

@@ -115,6 +115,8 @@ impl Batch<'_> {
             let number = own_id("outbox row", id.0)?;
             let (state, _) = state_of(conn, id)?;
             let next = next_state(state, settlement);
+            let (outcome, answer) = in_words(settlement);
+            execute(conn, sql::ATTEMPT_NEW, (number, micros(now), outcome, answer))?;
             next.map(|next| write_settlement(conn, number, next, settlement, now)).transpose()?;
             if next == Some(OutboxState::Sent) {
                 interface::delivered(conn, number, now)?;
@@ -183,6 +185,15 @@ fn state_of(conn: &Connection, id: OutboxId) -> Result<(OutboxState, Option<i64>
         Ok((row.word("state", OutboxState::from_word)?, row.plain("due")?))
     })?;
     found.ok_or_else(|| Fault::NotFound(format!("outbox row {id}")))
+}
+
+fn in_words(settlement: &Settlement) -> (&'static str, &str) {
+    match settlement {
+        Settlement::Again { error, unknown: true, .. } => ("unknown", error),
+        Settlement::Again { error, unknown: false, .. } => ("again", error),
+        Settlement::Dead { error } => ("dead", error),
+        Settlement::Sent { answer } => ("sent", answer),
+    }
 }
 
 fn write_settlement(

@@ -202,9 +202,22 @@ impl Reader {
                     state: row.word("state", HealthState::from_word)?,
                     text: row.plain("text")?,
                     at: row.time("at")?,
+                    since: row.time("since")?,
+                    told: row.time_or_none("told")?,
                 })
             })
         })
+    }
+
+    /// Mails that wait after an attempt failed, the oldest first.
+    pub fn failed_letters(&self, most: usize) -> Result<Vec<OutboxLine>, StoreError> {
+        self.ask(|conn| cells::rows(conn, sql::OUTBOX_FAILED, [sql_count(most)], lines::outbox_line))
+    }
+
+    /// Tickets whose steps fall due next, and when.
+    pub fn next_steps(&self, most: usize) -> Result<Vec<(TicketId, Timestamp)>, StoreError> {
+        let read = |row: &Cells<'_>| Ok((TicketId(row.number("id")?), row.time("due")?));
+        self.ask(|conn| cells::rows(conn, sql::TICKETS_NEXT, [sql_count(most)], read))
     }
 
     /// The latest test ticket of a unit.
@@ -321,7 +334,7 @@ fn tickets_query(filter: &TicketFilter) -> (String, Values) {
     (text, values)
 }
 
-fn count<P: rusqlite::Params>(conn: &Connection, text: &str, key: P) -> Result<u64, Fault> {
+pub(super) fn count<P: rusqlite::Params>(conn: &Connection, text: &str, key: P) -> Result<u64, Fault> {
     cells::number("count", cells::value(conn, text, key)?)
 }
 

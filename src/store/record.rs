@@ -217,7 +217,7 @@ fn write_rest(conn: &Connection, record: &Record<'_>, ticket: Option<i64>, mail:
     if record.letters.len() != record.decision.outbound.len() {
         return Err(Fault::Misused("a decision without all of its letters".to_owned()));
     }
-    record.letters.iter().try_for_each(|letter| write_letter(conn, letter, record.now))
+    record.letters.iter().try_for_each(|letter| write_letter(conn, letter, mail, record.now))
 }
 
 /// The ticket of a mail as the store has it, and its Message-ID.
@@ -252,7 +252,7 @@ fn quarantine_reason(decision: &Decision) -> String {
     stated.or_else(|| decision.trail.last().map(ToString::to_string)).unwrap_or_else(|| "no reason given".to_owned())
 }
 
-fn write_letter(conn: &Connection, letter: &Letter<'_>, now: Timestamp) -> Result<(), Fault> {
+fn write_letter(conn: &Connection, letter: &Letter<'_>, mail: Option<i64>, now: Timestamp) -> Result<(), Fault> {
     let Outbound { ticket, recipient, to, template, subject, message_id, envelope_sender, .. } = letter.outbound;
     let key = key_of(letter.outbound);
     let values = rusqlite::params![
@@ -271,6 +271,7 @@ fn write_letter(conn: &Connection, letter: &Letter<'_>, now: Timestamp) -> Resul
         micros(letter.due),
         micros(now),
         letter.outbound.parked,
+        mail,
     ];
     if let Some(id) = cells::value_or_none::<i64, _>(conn, sql::OUTBOX_NEW, values)? {
         execute(conn, sql::OUTBOX_BYTES_NEW, (id, letter.bytes))?;

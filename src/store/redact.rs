@@ -220,6 +220,7 @@ fn redact_mail(conn: &Connection, mail: i64) -> Result<(), Fault> {
 fn redact_letter(conn: &Connection, letter: i64) -> Result<(), Fault> {
     let nobody = Address::nobody();
     execute(conn, sql::OUTBOX_REDACTED, (letter, nobody.as_str(), nobody.key(), REDACTED))?;
+    execute(conn, sql::ATTEMPTS_REDACTED, [letter])?;
     execute(conn, sql::OUTBOX_BYTES_GONE, [letter]).map(drop)
 }
 

@@ -223,6 +223,8 @@ pub struct OutboxLine {
     pub settled: Option<Timestamp>,
     /// The person who settled it, where one did.
     pub settled_by: Option<String>,
+    /// The mail for which it was written, where it was one.
+    pub mail: Option<MailNumber>,
 }
 
 /// A mail of ours, with its bytes.
@@ -317,6 +319,10 @@ pub struct HealthRow {
     pub state: HealthState,
     pub text: String,
     pub at: Timestamp,
+    /// Since when it is well, or is not.
+    pub since: Timestamp,
+    /// When people were told that it is not.
+    pub told: Option<Timestamp>,
 }
 
 /// Rows of one outbox state.

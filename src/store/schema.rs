@@ -35,6 +35,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { name: "digest", sql: include_str!("migrations/0008_digest.sql"), fill: None },
     Migration { name: "ops", sql: include_str!("migrations/0009_ops.sql"), fill: None },
     Migration { name: "known", sql: include_str!("migrations/0010_known.sql"), fill: Some(known::fill) },
+    Migration { name: "operation", sql: include_str!("migrations/0011_operation.sql"), fill: None },
 ];
 
 /// `GGUS` in the file's header: this is a store of ours.

@@ -14,7 +14,7 @@ macro_rules! outbox {
         concat!(
             "SELECT id, key, ticket, number, recipient, address, template, subject, message_id, envelope_sender, \
              automatic, size, state, due, held, attempts, unknown, answer, created, first_tried, settled, \
-             settled_by FROM outbox ",
+             settled_by, mail FROM outbox ",
             $rest
         )
     };
@@ -160,8 +160,8 @@ statements! {
     INTERFACE_FAILED = "INSERT INTO interface (unit, failed, failure) VALUES (?1, ?2, ?3) ON CONFLICT (unit) DO UPDATE \
                         SET failed = excluded.failed, failure = excluded.failure";
     OUTBOX_NEW = "INSERT INTO outbox (key, ticket, number, recipient, address, address_key, template, subject, \
-                  message_id, envelope_sender, automatic, size, state, due, created, held) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?14, ?15) \
+                  message_id, envelope_sender, automatic, size, state, due, created, held, mail) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'ready', ?13, ?14, ?15, ?16) \
                   ON CONFLICT DO NOTHING RETURNING id";
     OUTBOX_BY_KEY = "SELECT id FROM outbox WHERE key = ?1";
     OUTBOX_BYTES_NEW = "INSERT INTO outbox_bytes (outbox, bytes) VALUES (?1, ?2)";
@@ -170,9 +170,11 @@ statements! {
                       resolved_by = NULL";
     QUARANTINE_STATE = "SELECT resolved IS NULL FROM quarantine WHERE mail = ?1";
     QUARANTINE_RESOLVED = "UPDATE quarantine SET resolved = ?2, resolution = ?3, resolved_by = ?4 WHERE mail = ?1";
+    HEALTH_TOLD = "UPDATE health SET told = ?2 WHERE part = ?1";
     HEALTH_FORGET = "DELETE FROM health WHERE part = ?1";
-    HEALTH_SET = "INSERT INTO health (part, state, text, at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (part) DO UPDATE \
-                  SET state = excluded.state, text = excluded.text, at = excluded.at";
+    HEALTH_SET = "INSERT INTO health (part, state, text, at, since) VALUES (?1, ?2, ?3, ?4, ?4) ON CONFLICT (part) DO UPDATE \
+                  SET since = CASE WHEN (state = 'well') = (excluded.state = 'well') THEN coalesce(since, at) \
+                  ELSE excluded.at END, state = excluded.state, text = excluded.text, at = excluded.at";
 
     // A redaction.
     LETTERS_UNDER_WAY = "SELECT id FROM outbox WHERE ticket = ?1 AND state IN ('ready', 'leased') AND due < ?2";
@@ -190,6 +192,7 @@ statements! {
     QUARANTINE_REDACTED = "UPDATE quarantine SET reason = ?2 WHERE mail = ?1";
     OUTBOX_REDACTED = "UPDATE outbox SET address = ?2, address_key = ?3, subject = ?4, answer = '', \
                        state = CASE state WHEN 'dead' THEN 'dropped' ELSE state END WHERE id = ?1";
+    ATTEMPTS_REDACTED = "UPDATE attempt SET answer = '' WHERE outbox = ?1";
     OUTBOX_BYTES_GONE = "DELETE FROM outbox_bytes WHERE outbox = ?1";
     THREADS_OF_TICKET = "SELECT message_id FROM thread WHERE ticket = ?1";
     THREAD_HIDDEN = "UPDATE thread SET message_id = ?2 WHERE message_id = ?1";
@@ -236,6 +239,8 @@ statements! {
     OUTBOX_STATE = "SELECT state, due FROM outbox WHERE id = ?1";
     OUTBOX_SET = "UPDATE outbox SET state = ?2, due = ?3, held = NULL, answer = ?4, unknown = max(unknown, ?5), settled = ?6, \
                   settled_by = NULL WHERE id = ?1";
+    ATTEMPT_NEW = "INSERT INTO attempt (outbox, n, at, outcome, answer) VALUES \
+                   (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE outbox = ?1), ?2, ?3, ?4)";
     OUTBOX_DROP = "UPDATE outbox SET unknown = max(unknown, state = 'leased'), state = 'dropped', due = NULL, \
                    held = NULL, settled = ?2, settled_by = ?3 WHERE id = ?1";
     OUTBOX_RETRY = "UPDATE outbox SET unknown = max(unknown, state = 'leased'), state = 'ready', due = ?2, \
@@ -264,7 +269,7 @@ statements! {
     QUARANTINE_OPEN = quarantine!("WHERE q.resolved IS NULL ORDER BY q.since DESC LIMIT ?1");
     QUARANTINE_ALL = quarantine!("ORDER BY q.mail DESC LIMIT ?1");
     QUARANTINE_COUNT = "SELECT count(*) FROM quarantine WHERE resolved IS NULL";
-    HEALTHS = "SELECT part, state, text, at FROM health ORDER BY part LIMIT ?1";
+    HEALTHS = "SELECT part, state, text, at, coalesce(since, at) AS since, told FROM health ORDER BY part LIMIT ?1";
     RECOGNISED_ALL = "SELECT unit, known FROM recognised ORDER BY unit LIMIT ?1";
     INTERFACE = "SELECT heard, failed, failure FROM interface WHERE unit = ?1";
     LEGS_DELIVERED = "SELECT count(*) FROM leg WHERE unit = ?1 AND delivered IS NOT NULL";
@@ -275,8 +280,21 @@ statements! {
     PROBE_LAST = "SELECT ticket FROM probe WHERE unit = ?1 ORDER BY ticket DESC LIMIT 1";
     PROBE_COUNT = "SELECT count(*) FROM probe WHERE status = ?1";
     UNIT_PROBE_COUNT = "SELECT count(*) FROM probe WHERE unit = ?1 AND status = ?2";
-    TICKET_COUNT = "SELECT count(*) FROM ticket WHERE status = ?1";
-    UNIT_COUNT = "SELECT count(*) FROM ticket WHERE unit = ?1 AND status = ?2";
+    TICKET_COUNT = "SELECT coalesce(sum(tickets), 0) FROM ticket_count WHERE status = ?1";
+    UNIT_COUNT = "SELECT coalesce(sum(tickets), 0) FROM ticket_count WHERE unit = ?1 AND status = ?2";
+    TICKETS_BY_UNIT = "SELECT unit, status, tickets FROM ticket_count ORDER BY status, unit LIMIT ?1";
+    TICKETS_NEXT = "SELECT id, due FROM ticket WHERE due IS NOT NULL ORDER BY due LIMIT ?1";
+    OUTBOX_IN_STATE_COUNT = "SELECT count(*) FROM outbox WHERE state = ?1";
+    OUTBOX_HELD_COUNT = "SELECT count(*) FROM outbox WHERE held IS NOT NULL";
+    OUTBOX_WAITING_SINCE = "SELECT min(created) FROM outbox WHERE state = 'ready' AND held IS NULL";
+    OUTBOX_FAILED = outbox!("WHERE state = 'ready' AND held IS NULL AND answer <> '' ORDER BY created LIMIT ?1");
+
+    // The way of a mail.
+    MAILS_CALLED = "SELECT id FROM mail WHERE message_id = ?1 ORDER BY id LIMIT ?2";
+    LETTERS_CALLED = outbox!("WHERE message_id = ?1 ORDER BY id LIMIT ?2");
+    LETTERS_OF_MAIL = outbox!("WHERE mail = ?1 ORDER BY id LIMIT ?2");
+    SIGHTINGS = "SELECT identity, first, last, times FROM sighting WHERE mail = ?1 LIMIT ?2";
+    ATTEMPTS = "SELECT at, outcome, answer FROM attempt WHERE outbox = ?1 ORDER BY n LIMIT ?2";
 }
 
 #[cfg(test)]
