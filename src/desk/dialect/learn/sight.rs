@@ -173,10 +173,10 @@ fn ending(text: &str, with_letters: bool) -> Option<(&str, &str, Shape)> {
 
 static BRACKETS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"([\[(])([^\[\]()\n]{1,80})[\])]").ok());
 static SUBJECT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\b([A-Za-z]{2,20})( ?[#=:]{1,2} ?| )(\d{1,20})\b|(?:^|\s)(#)(\d{1,20})\b|\b([A-Z][A-Z0-9]{1,9}-\d{1,10}|[A-Z]{2,8}\d{5,15})\b").ok()
+    Regex::new(r"\b([A-Za-z]{2,20})( ?[#=:]{1,2} ?| )(\d{1,20})\b|(?:^|\s)(#)(\d{1,20})\b|\b([A-Z][A-Z0-9_]{1,19}-\d{1,10}|[A-Z]{2,8}\d{5,15})\b").ok()
 });
 static TEXT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"\b([A-Z][A-Z0-9]{1,9}-\d{1,10}|[A-Z]{2,8}\d{5,15})\b|([\p{L}]{2,20})[.:]?( ?[(\[#=:/_-]{1,3} ?#?| )(\d{1,20})\b|([\p{L}]{2,20})[.:]?( ?#)(\d{1,20})\b").ok()
+    Regex::new(r"\b([A-Z][A-Z0-9_]{1,19}-\d{1,10}|[A-Z]{2,8}\d{5,15})\b|([\p{L}]{2,20})[.:]?( ?[(\[#=:/_-]{1,3} ?#?| )(\d{1,20})\b|([\p{L}]{2,20})[.:]?( ?#)(\d{1,20})\b").ok()
 });
 
 fn in_brackets(subject: &str) -> Vec<Sight> {
