@@ -143,12 +143,19 @@ impl Pool {
                 Some(at) => self.send(at),
                 None if self.dry || self.waiting.len() >= WAITING => return,
                 None => {
-                    let claimed = claim(jobs).await;
+                    let mut claimed = claim(jobs).await;
                     self.dry = claimed.is_empty();
+                    claimed.retain(|departure| !self.holds(&departure.line));
                     self.waiting.extend(claimed);
                 }
             }
         }
+    }
+
+    /// A mail whose lease has ended while it waits here, or is under way, is claimed again; it is the same one.
+    fn holds(&self, line: &OutboxLine) -> bool {
+        let mut held = self.lines.iter().chain(self.waiting.iter().map(|departure| &departure.line));
+        held.any(|other| other.id == line.id)
     }
 
     fn may_go(&self, line: &OutboxLine) -> bool {
